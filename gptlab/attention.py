@@ -1,0 +1,209 @@
+"""Attention, twice: written out so that it can be read and seen, and fast so that it can be trained.
+
+The written-out path (`attend`) returns the weights and is what chapter 3.1 builds. The fast path
+(`fast_attend`) never holds the weights; its banded form costs O(T · band) instead of O(T²).
+Both compute the same function, and the tests hold them equal.
+
+Letters in shapes: B batch, H heads, T tokens, D width of a head, C = H · D width of the model.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gptlab.config import GPTConfig
+
+#: Called with a name and a tensor at the points worth looking at; returns the tensor to go on with.
+Tap = Callable[[str, Tensor], Tensor]
+
+
+def causal_mask(n_query: int, n_key: int | None = None, band: int | None = None) -> Tensor:
+    """Say which key each query may look at.
+
+    Queries are the last ``n_query`` of ``n_key`` tokens, so query i stands at position
+    n_key - n_query + i. It sees itself and the tokens before it; with a band of w, only itself and
+    the w - 1 tokens before it.
+
+    Args:
+        n_query: number of queries.
+        n_key: number of keys, by default as many as queries.
+        band: width of the band in tokens, or None for no limit.
+
+    Returns:
+        Boolean tensor (n_query, n_key), True where the query may look.
+
+    Raises:
+        ValueError: if there are fewer keys than queries, or the band is below 1.
+    """
+    n_key = n_query if n_key is None else n_key
+    if n_key < n_query:
+        raise ValueError(f"{n_query} queries need at least as many keys, but there are {n_key}.")
+    if band is not None and band < 1:
+        raise ValueError(f"band is {band}; a token sees at least itself, so band must be ≥ 1.")
+    query = torch.arange(n_key - n_query, n_key)[:, None]  # (n_query, 1)
+    key = torch.arange(n_key)[None, :]  # (1, n_key)
+    allowed = key <= query
+    return allowed if band is None else allowed & (key > query - band)
+
+
+def attend(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, scale: float | None = None
+) -> tuple[Tensor, Tensor]:
+    """Scaled dot-product attention, written out (Vaswani et al. 2017, equation 1).
+
+    Args:
+        q: queries (..., n_query, D).
+        k: keys (..., n_key, D).
+        v: values (..., n_key, D).
+        mask: boolean (n_query, n_key) or broadcastable, True where a query may look; None for all.
+        scale: factor on the scores, by default 1/√D.
+
+    Returns:
+        output (..., n_query, D) and weights (..., n_query, n_key), whose rows sum to 1.
+    """
+    scale = 1 / math.sqrt(q.size(-1)) if scale is None else scale
+    scores = q @ k.transpose(-2, -1) * scale  # (..., n_query, n_key)
+    if mask is not None:
+        scores = scores.masked_fill(~mask.to(scores.device), float("-inf"))
+    weights = scores.softmax(dim=-1)
+    return weights @ v, weights
+
+
+def fast_attend(
+    q: Tensor, k: Tensor, v: Tensor, band: int | None = None, dropout: float = 0.0
+) -> Tensor:
+    """Causal attention without the weights: the same output as `attend` under `causal_mask`.
+
+    Queries are the last of the keys, as in `causal_mask`, so that a key-value cache can be longer
+    than the new part.
+
+    Args:
+        q: queries (B, H, n_query, D).
+        k: keys (B, H, n_key, D).
+        v: values (B, H, n_key, D).
+        band: width of the band in tokens, or None for dense attention.
+        dropout: probability of dropping a weight.
+
+    Returns:
+        output (B, H, n_query, D).
+    """
+    n_query, n_key = q.size(-2), k.size(-2)
+    if band is not None and band < n_key:
+        if n_query == n_key:
+            return _banded(q, k, v, band, dropout)
+        mask = causal_mask(n_query, n_key, band).to(q.device)
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
+    if n_query == n_key:
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True, dropout_p=dropout)
+    # A single new token may look at everything before it: no mask to build while generating.
+    mask = None if n_query == 1 else causal_mask(n_query, n_key).to(q.device)
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
+
+
+def _banded(q: Tensor, k: Tensor, v: Tensor, band: int, dropout: float) -> Tensor:
+    """Banded attention in blocks as long as the band.
+
+    A query at position i looks no further back than i - band + 1, which lies in its own block or
+    the one before: each block needs 2 · band keys, so the whole costs O(T · band).
+    """
+    n_token = q.size(-2)
+    # The first block has no block before it, and in it the band hides nothing.
+    first = F.scaled_dot_product_attention(
+        q[..., :band, :], k[..., :band, :], v[..., :band, :], is_causal=True, dropout_p=dropout
+    )  # (B, H, w, D)
+    n_block = -(-n_token // band)
+    pad = n_block * band - n_token
+    q, k, v = (
+        F.pad(part, (0, 0, 0, pad)).unflatten(-2, (n_block, band))  # (B, H, N, w, D)
+        for part in (q, k, v)
+    )
+    k = torch.cat([k[:, :, :-1], k[:, :, 1:]], dim=-2)  # (B, H, N-1, 2w, D)
+    v = torch.cat([v[:, :, :-1], v[:, :, 1:]], dim=-2)  # (B, H, N-1, 2w, D)
+    rest = F.scaled_dot_product_attention(
+        q[:, :, 1:].flatten(1, 2),  # SDPA's fast kernels take four dimensions: (B, H·(N-1), w, D)
+        k.flatten(1, 2),  # (B, H·(N-1), 2w, D)
+        v.flatten(1, 2),  # (B, H·(N-1), 2w, D)
+        # The queries of a block are the last w of its 2w keys.
+        attn_mask=causal_mask(band, 2 * band, band).to(q.device),
+        dropout_p=dropout,
+    )  # (B, H·(N-1), w, D)
+    rest = rest.unflatten(1, (q.size(1), n_block - 1)).flatten(2, 3)  # (B, H, (N-1)·w, D)
+    return torch.cat([first, rest], dim=-2)[..., :n_token, :]  # (B, H, T, D)
+
+
+class KeyValueCache:
+    """Keys and values of the tokens read so far, one pair a layer, for `past_key_values`.
+
+    A banded layer keeps only the band: older tokens can never be looked at again.
+    """
+
+    def __init__(self, config: GPTConfig) -> None:
+        """Start empty, for a model of this config."""
+        self.length = 0
+        self._bands = [config.layer_band(layer) for layer in range(config.n_layer)]
+        self._layers: list[tuple[Tensor, Tensor] | None] = [None] * config.n_layer
+
+    def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Add a layer's new keys and values (B, H, n_new, D); return all the new tokens can see."""
+        past = self._layers[layer]
+        if past is not None:
+            k = torch.cat([past[0], k], dim=-2)
+            v = torch.cat([past[1], v], dim=-2)
+        band = self._bands[layer]
+        keep = k.size(-2) if band is None else min(band, k.size(-2))
+        self._layers[layer] = (k[..., -keep:, :], v[..., -keep:, :])
+        return k, v
+
+
+class CausalSelfAttention(nn.Module):
+    """Multi-head causal self-attention (Vaswani et al. 2017, section 3.2.2), one layer of a GPT."""
+
+    def __init__(self, config: GPTConfig, layer: int) -> None:
+        """Make the projections of the given layer (its number decides whether it is banded)."""
+        super().__init__()
+        self.layer = layer
+        self.n_head = config.n_head
+        self.band = config.layer_band(layer)
+        self.dropout = config.dropout
+        # Queries, keys and values of all heads come from one matrix product.
+        self.c_attn = nn.Linear(config.n_embd, 3 * config.n_embd, bias=config.bias)
+        self.c_proj = nn.Linear(config.n_embd, config.n_embd, bias=config.bias)
+        self.resid_dropout = nn.Dropout(config.dropout)
+
+    def forward(
+        self, x: Tensor, past_key_values: KeyValueCache | None = None, tap: Tap | None = None
+    ) -> Tensor:
+        """Mix each token with the ones before it: (B, T, C) → (B, T, C).
+
+        Args:
+            x: the tokens' vectors.
+            past_key_values: cache to read and extend; ``x`` then holds only the new tokens.
+            tap: called with each inner tensor by name; turns on the written-out path.
+        """
+        q, k, v = (
+            part.unflatten(-1, (self.n_head, -1)).transpose(1, 2)  # (B, H, T, D)
+            for part in self.c_attn(x).chunk(3, dim=-1)
+        )
+        if past_key_values is not None:
+            k, v = past_key_values.extend(self.layer, k, v)
+        if tap is None:
+            heads = fast_attend(q, k, v, self.band, self.dropout if self.training else 0.0)
+        else:
+            heads = self._attend_and_tell(q, k, v, tap)
+        joined = heads.transpose(1, 2).flatten(-2)  # (B, T, C)
+        return self.resid_dropout(self.c_proj(joined))
+
+    def _attend_and_tell(self, q: Tensor, k: Tensor, v: Tensor, tap: Tap) -> Tensor:
+        """Take the written-out path, showing each step to the tap: → (B, H, T, D)."""
+        q = tap(f"{self.layer}.queries", q)
+        k = tap(f"{self.layer}.keys", k)
+        v = tap(f"{self.layer}.values", v)
+        mask = causal_mask(q.size(-2), k.size(-2), self.band)
+        _, weights = attend(q, k, v, mask)
+        weights = tap(f"{self.layer}.attention", weights)  # (B, H, n_query, n_key)
+        return tap(f"{self.layer}.heads", weights @ v)

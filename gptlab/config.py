@@ -1,0 +1,236 @@
+"""What makes a GPT a GPT-1, a GPT-2 or a GPT-3: one frozen dataclass and its presets.
+
+This is the only place where the three generations differ. The model, the training loop and every
+experiment read these fields and never ask for a model's name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, get_args
+
+Norm = Literal["post", "pre"]
+AttentionKind = Literal["dense", "banded"]
+
+
+@dataclass(frozen=True)
+class GPTConfig:
+    """The shape of a GPT and the choices its papers made.
+
+    Attributes:
+        vocab_size: number of different tokens, V.
+        n_ctx: longest sequence the model can read, in tokens.
+        n_layer: number of blocks.
+        n_head: attention heads per block; divides ``n_embd``.
+        n_embd: width of the residual stream, C.
+        norm: ``"post"`` puts LayerNorm after each residual addition (GPT-1, as in the original
+            Transformer), ``"pre"`` at the input of each sub-block (GPT-2, section 2.3).
+        final_norm: one more LayerNorm after the last block (GPT-2, section 2.3).
+        residual_init_scale: divide the initial weights that write into the residual stream by
+            √(2·n_layer) (GPT-2, section 2.3).
+        attention: kinds of attention, repeated over the layers: ``("dense",)`` everywhere,
+            ``("dense", "banded")`` alternating (GPT-3, section 2.1).
+        band: how many tokens a banded layer looks at, the token itself included.
+        dropout: probability of dropping a value while training (residual, embedding, attention).
+        bias: whether linear layers and LayerNorms have a bias.
+        tie_weights: use the token embedding as the output layer too.
+
+    Raises:
+        ValueError: if a value cannot work; the message names the value and the rule.
+    """
+
+    vocab_size: int
+    n_ctx: int
+    n_layer: int
+    n_head: int
+    n_embd: int
+    norm: Norm = "pre"
+    final_norm: bool = True
+    residual_init_scale: bool = True
+    attention: tuple[AttentionKind, ...] = ("dense",)
+    band: int = 256
+    dropout: float = 0.0
+    bias: bool = True
+    tie_weights: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "n_ctx", "n_layer", "n_head", "n_embd", "band"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 1.")
+        if self.n_embd % self.n_head:
+            raise ValueError(
+                f"n_embd is {self.n_embd} and n_head is {self.n_head}; the width is shared out "
+                f"equally among the heads, so n_head must divide n_embd."
+            )
+        if self.norm not in get_args(Norm):
+            raise ValueError(f'norm is {self.norm!r}; it must be "post" (GPT-1) or "pre" (GPT-2).')
+        if isinstance(self.attention, str) or not self.attention:
+            raise ValueError(
+                f"attention is {self.attention!r}; it must be a tuple of layer kinds such as "
+                f'("dense",) or ("dense", "banded").'
+            )
+        # JSON brings a list; a tuple keeps the config hashable.
+        object.__setattr__(self, "attention", tuple(self.attention))
+        for kind in self.attention:
+            if kind not in get_args(AttentionKind):
+                raise ValueError(f'attention has {kind!r}; a layer is "dense" or "banded".')
+        if not 0.0 <= self.dropout < 1.0:
+            raise ValueError(f"dropout is {self.dropout}; it must lie in 0 ≤ dropout < 1.")
+        for name in ("final_norm", "residual_init_scale", "bias", "tie_weights"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name} is {getattr(self, name)!r}; it must be True or False.")
+
+    @property
+    def head_dim(self) -> int:
+        """Width of one head, D = n_embd / n_head."""
+        return self.n_embd // self.n_head
+
+    def layer_band(self, layer: int) -> int | None:
+        """Band of the given layer (counted from 0), or None where attention is dense."""
+        kind = self.attention[layer % len(self.attention)]
+        return self.band if kind == "banded" else None
+
+    def replace(self, **changes: Any) -> GPTConfig:
+        """Return a copy with some fields changed, checked again."""
+        unknown = sorted(set(changes) - {f.name for f in fields(self)})
+        if unknown:
+            known = ", ".join(f.name for f in fields(self))
+            raise ValueError(f"GPTConfig has no field {', '.join(unknown)}; it has {known}.")
+        return replace(self, **changes)
+
+    def diff(self, other: GPTConfig) -> dict[str, tuple[Any, Any]]:
+        """Return the fields in which two configs differ, as {field: (mine, theirs)}."""
+        pairs = {f.name: (getattr(self, f.name), getattr(other, f.name)) for f in fields(self)}
+        return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain JSON-ready values."""
+        return {**asdict(self), "attention": list(self.attention)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> GPTConfig:
+        """Build a config from ``to_dict``'s values; an unknown or missing field is refused."""
+        known = {f.name for f in fields(cls)}
+        wrong = sorted(set(values) ^ known)
+        if wrong:
+            raise ValueError(f"a GPTConfig has exactly the fields {sorted(known)}; check {wrong}.")
+        return cls(**values)
+
+
+def _gpt1(n_ctx: int, n_layer: int, n_head: int, n_embd: int, vocab_size: int) -> GPTConfig:
+    return GPTConfig(
+        vocab_size,
+        n_ctx,
+        n_layer,
+        n_head,
+        n_embd,
+        norm="post",
+        final_norm=False,
+        residual_init_scale=False,
+        dropout=0.1,
+    )
+
+
+def _gpt2(n_ctx: int, n_layer: int, n_head: int, n_embd: int, vocab_size: int = 50257) -> GPTConfig:
+    return GPTConfig(vocab_size, n_ctx, n_layer, n_head, n_embd, dropout=0.1)
+
+
+def _gpt3(n_ctx: int, n_layer: int, n_head: int, n_embd: int, vocab_size: int = 50257) -> GPTConfig:
+    # The GPT-3 paper gives no band width. 256 is our choice, the one GPT-Neo made as well.
+    return GPTConfig(
+        vocab_size, n_ctx, n_layer, n_head, n_embd, attention=("dense", "banded"), band=256
+    )
+
+
+_TINY = {"n_layer": 4, "n_head": 4, "n_embd": 128, "vocab_size": 1024}
+
+PRESETS: dict[str, GPTConfig] = {
+    # Radford et al. 2018, section 4.1; the vocabulary is the released model's.
+    "gpt1": _gpt1(512, 12, 12, 768, 40478),
+    # Radford et al. 2019, table 2.
+    "gpt2": _gpt2(1024, 12, 12, 768),
+    "gpt2-medium": _gpt2(1024, 24, 16, 1024),
+    "gpt2-large": _gpt2(1024, 36, 20, 1280),
+    "gpt2-xl": _gpt2(1024, 48, 25, 1600),
+    # Brown et al. 2020, table 2.1; see GPT3_TABLE for the two rows that do not add up.
+    "gpt3-small": _gpt3(2048, 12, 12, 768),
+    "gpt3-medium": _gpt3(2048, 24, 16, 1024),
+    "gpt3-large": _gpt3(2048, 24, 16, 1536),
+    "gpt3-xl": _gpt3(2048, 24, 16, 2048),
+    "gpt3-2.7b": _gpt3(2048, 32, 32, 2560),
+    "gpt3-6.7b": _gpt3(2048, 32, 32, 4096),
+    "gpt3-13b": _gpt3(2048, 40, 40, 5120),
+    "gpt3-175b": _gpt3(2048, 96, 96, 12288),
+    # The same depth and width for all three, so that only the papers' changes remain; the context
+    # doubles twice, as it did in the papers, and dropout is off because tiny runs underfit.
+    "gpt1-tiny": _gpt1(64, **_TINY).replace(dropout=0.0, band=64),
+    "gpt2-tiny": _gpt2(128, **_TINY).replace(dropout=0.0, band=64),
+    "gpt3-tiny": _gpt3(256, **_TINY).replace(band=64),
+}
+
+
+@dataclass(frozen=True)
+class PaperRow:
+    """One row of GPT-3's table 2.1 as printed, and what was changed to make it buildable."""
+
+    preset: str
+    parameters: float
+    n_layer: int
+    d_model: int
+    n_head: int
+    d_head: int
+    batch_tokens: float
+    learning_rate: float
+    correction: str = ""
+
+
+#: Brown et al. 2020, table 2.1, as printed.
+GPT3_TABLE: tuple[PaperRow, ...] = (
+    PaperRow("gpt3-small", 125e6, 12, 768, 12, 64, 0.5e6, 6.0e-4),
+    PaperRow("gpt3-medium", 350e6, 24, 1024, 16, 64, 0.5e6, 3.0e-4),
+    PaperRow("gpt3-large", 760e6, 24, 1536, 16, 96, 0.5e6, 2.5e-4),
+    PaperRow(
+        "gpt3-xl",
+        1.3e9,
+        24,
+        2048,
+        24,
+        128,
+        1e6,
+        2.0e-4,
+        "24 heads of 128 make 3072, not 2048; built with 16 heads, which fits d_model, d_head "
+        "and 1.3B parameters",
+    ),
+    PaperRow("gpt3-2.7b", 2.7e9, 32, 2560, 32, 80, 1e6, 1.6e-4),
+    PaperRow("gpt3-6.7b", 6.7e9, 32, 4096, 32, 128, 2e6, 1.2e-4),
+    PaperRow(
+        "gpt3-13b",
+        13.0e9,
+        40,
+        5140,
+        40,
+        128,
+        2e6,
+        1.0e-4,
+        "40 heads of 128 make 5120, not 5140; built with d_model 5120, which gives 12.85B "
+        "parameters instead of 13.0B",
+    ),
+    PaperRow("gpt3-175b", 175.0e9, 96, 12288, 96, 128, 3.2e6, 0.6e-4),
+)
+
+
+def preset(name: str, **changes: Any) -> GPTConfig:
+    """Return a named config, with some fields changed if asked.
+
+    >>> preset("gpt2").n_layer
+    12
+    >>> preset("gpt2-tiny", vocab_size=65).vocab_size
+    65
+
+    Raises:
+        ValueError: for a name that is not in ``PRESETS``.
+    """
+    if name not in PRESETS:
+        raise ValueError(f"there is no preset {name!r}; choose one of {', '.join(PRESETS)}.")
+    return PRESETS[name].replace(**changes) if changes else PRESETS[name]
