@@ -164,9 +164,9 @@ PRESETS: dict[str, GPTConfig] = {
     "gpt3-175b": _gpt3(2048, 96, 96, 12288),
     # The same depth and width for all three, so that only the papers' changes remain; the context
     # doubles twice, as it did in the papers, and dropout is off because tiny runs underfit.
-    "gpt1-tiny": _gpt1(64, **_TINY).replace(dropout=0.0, band=64),
-    "gpt2-tiny": _gpt2(128, **_TINY).replace(dropout=0.0, band=64),
-    "gpt3-tiny": _gpt3(256, **_TINY).replace(band=64),
+    "gpt1-tiny": _gpt1(64, **_TINY).replace(dropout=0.0, band=32),
+    "gpt2-tiny": _gpt2(128, **_TINY).replace(dropout=0.0, band=32),
+    "gpt3-tiny": _gpt3(256, **_TINY).replace(band=32),
 }
 
 

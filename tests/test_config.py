@@ -69,7 +69,7 @@ def test_tiny_versions_share_width_and_depth() -> None:
 
 def test_bands_alternate() -> None:
     config = preset("gpt3-tiny")
-    assert [config.layer_band(i) for i in range(4)] == [None, 64, None, 64]
+    assert [config.layer_band(i) for i in range(4)] == [None, 32, None, 32]
     assert preset("gpt2-tiny").layer_band(1) is None
 
 

@@ -1,0 +1,17 @@
+"""bertviz's head view and model view, with no network and in any JupyterLab.
+
+bertviz (Vig 2019, *A Multiscale Visualization of Attention in the Transformer Model*) fetches d3,
+jQuery and RequireJS from a CDN, and without one its cells stay blank. Here its page goes into a
+frame that brings everything along and may fetch nothing.
+
+    views.py              attention and tokens, checked, to bertviz
+    page.py .html .js     what bertviz returns, with d3 and what its drawings lack, as one page
+    frame.py .js          that page in a sandboxed frame of the notebook
+
+Layers, heads and tokens are counted from 0, as bertviz does.
+"""
+
+from gptlab.bertviz_offline.frame import View
+from gptlab.bertviz_offline.views import head_view, model_view
+
+__all__ = ["View", "head_view", "model_view"]

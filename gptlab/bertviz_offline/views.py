@@ -1,0 +1,263 @@
+"""Attention and tokens, checked, to bertviz's two views; and what they show, in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from gptlab.bertviz_offline.frame import View
+from gptlab.bertviz_offline.page import make_view
+from gptlab.bpe import printable
+
+#: Lines a view draws at once; this many take a browser about a second on two CPU cores.
+MAX_LINES = 20_000
+#: Weights a head view carries for all its layers, about 6 bytes each.
+MAX_WEIGHTS = 150_000
+
+# Row sums of 16-bit weights stray by some thousandths.
+_SUM_TOLERANCE = 0.02
+# bertviz draws a model view this wide, minus the axis; all in pixels.
+_WIDTH, _AXIS, _DETAIL = 970, 38, 300
+# A model view's height where it can be had by narrower pictures.
+_GOOD_HEIGHT = 560
+_LINES = (
+    "Lines run from each token, on the left, to those it reads, on the right; the stronger, the "
+    "more attention."
+)
+_HEAD_HINT = (
+    f"{_LINES} Choose a layer. Click a numbered square to hide or show that head, double-click to "
+    "see it alone. Point at a token to see only its lines."
+)
+_MODEL_HINT = (
+    f"A row for each layer, a column for each head. {_LINES} Click a picture to read its tokens, "
+    "click it again to close it."
+)
+
+
+class HasAttention(Protocol):
+    """Anything that keeps attention as a trace does."""
+
+    @property
+    def attention(self) -> Tensor:
+        """Weights (layer, head, query, key) of one sequence."""
+
+
+def head_view(
+    attention: Tensor | HasAttention,
+    tokens: Sequence[str],
+    *,
+    layer: int | None = None,
+    heads: Sequence[int] | None = None,
+    include_layers: Sequence[int] | None = None,
+) -> View:
+    """Show one layer's heads over each other, as lines from token to token.
+
+    Args:
+        attention: weights (layer, head, query, key) of one sequence, or a trace that has them.
+        tokens: one string for each of its tokens.
+        layer: the layer shown first, by default the first there is.
+        heads: the heads shown first, by default all.
+        include_layers: layers to choose among, by default all.
+
+    Raises:
+        ValueError: for a wrong shape, rows that do not sum to 1, another number of tokens, a layer
+            or head that is not there, or more than a browser draws at ease.
+    """
+    weights, names = _checked(attention, tokens)
+    n_layer, n_head, n_token, _ = weights.shape
+    layers = _chosen("include_layers", include_layers, n_layer)
+    shown_heads = _chosen("heads", heads, n_head)
+    if layer is not None and layer not in layers:
+        raise ValueError(f"layer is {layer}; choose one of the layers in the view, {layers}.")
+    _check_size(
+        "lines",
+        f"{n_head} heads × {n_token}²",
+        n_head * n_token**2,
+        MAX_LINES,
+        "a shorter text",
+    )
+    _check_size(
+        "weights",
+        f"{len(layers)} layers × {n_head} heads × {n_token}²",
+        len(layers) * n_head * n_token**2,
+        MAX_WEIGHTS,
+        "fewer layers with include_layers=[…], or a shorter text",
+    )
+    import bertviz  # here, so that importing gptlab's modules stays light
+
+    drawn = bertviz.head_view(
+        weights[:, None].unbind(),
+        names,
+        prettify_tokens=False,
+        layer=layer,
+        heads=shown_heads,
+        include_layers=layers,
+        html_action="return",
+    )
+    strongest = _strongest(weights, names, layers, range(n_head))
+    size = (
+        f"{_of(layers, n_layer, 'layer')} × {_count(n_head, 'head')} "
+        f"over {_count(n_token, 'token')}"
+    )
+    # bertviz: 30 pixels for the squares, 22.5 a token; then the text above and below.
+    height = int(150 + 22.5 * n_token)
+    return make_view("head", size, strongest, _HEAD_HINT, drawn.data, height, {})
+
+
+def model_view(
+    attention: Tensor | HasAttention,
+    tokens: Sequence[str],
+    *,
+    include_layers: Sequence[int] | None = None,
+    include_heads: Sequence[int] | None = None,
+) -> View:
+    """Show every head of every layer at a glance, a small picture each.
+
+    Args:
+        attention: weights (layer, head, query, key) of one sequence, or a trace that has them.
+        tokens: one string for each of its tokens.
+        include_layers: the layers to show, by default all.
+        include_heads: the heads to show, by default all.
+
+    Raises:
+        ValueError: as for `head_view`.
+    """
+    weights, names = _checked(attention, tokens)
+    n_layer, n_head, n_token, _ = weights.shape
+    layers = _chosen("include_layers", include_layers, n_layer)
+    heads = _chosen("include_heads", include_heads, n_head)
+    _check_size(
+        "lines",
+        f"{len(layers)} layers × {len(heads)} heads × {n_token}²",
+        len(layers) * len(heads) * n_token**2,
+        MAX_LINES,
+        "fewer with include_layers=[…] or include_heads=[…], or a shorter text",
+    )
+    import bertviz  # here, so that importing gptlab's modules stays light
+
+    drawn = bertviz.model_view(
+        weights[:, None].unbind(),
+        names,
+        prettify_tokens=False,
+        display_mode="light",  # the page's rules give both themes their colours
+        include_layers=layers,
+        include_heads=heads,
+        html_action="return",
+    )
+    strongest = _strongest(weights, names, layers, heads)
+    size = (
+        f"{_of(layers, n_layer, 'layer')} × {_of(heads, n_head, 'head')} "
+        f"over {_count(n_token, 'token')}"
+    )
+    columns, width, drawing = _model_size(len(layers), len(heads), n_token)
+    return make_view(
+        "model",
+        size,
+        strongest,
+        _MODEL_HINT,
+        drawn.data,
+        120 + drawing,
+        {"total_heads": columns, "frame_width": width},
+    )
+
+
+def _checked(attention: Tensor | HasAttention, tokens: Sequence[str]) -> tuple[Tensor, list[str]]:
+    """Return weights (L, H, T, T), rounded for the page, and printable tokens, or say why not."""
+    weights = attention if isinstance(attention, Tensor) else getattr(attention, "attention", None)
+    if not isinstance(weights, Tensor):
+        raise ValueError(
+            f"attention is a {type(attention).__name__}; it must be a tensor (layer, head, query, "
+            "key), or a trace. From a tuple with one (1, head, query, key) a layer: torch.cat(it)."
+        )
+    if weights.dim() != 4 or 0 in weights.shape or weights.size(2) != weights.size(3):
+        raise ValueError(
+            f"attention has shape {tuple(weights.shape)}; it must be (layer, head, query, key) of "
+            "one sequence, with as many queries as keys and none of them 0."
+        )
+    if isinstance(tokens, str) or not all(isinstance(token, str) for token in tokens):
+        raise ValueError(
+            "tokens must be a list of strings, one for each token: tokenizer.tokens(ids)."
+        )
+    if len(tokens) != weights.size(2):
+        raise ValueError(
+            f"there are {len(tokens)} tokens for attention over {weights.size(2)}; give one string "
+            "for each token of the sequence."
+        )
+    weights = weights.detach().cpu().double()
+    wrong = ~((weights.sum(-1) - 1).abs() <= _SUM_TOLERANCE) | (weights < 0).any(-1)  # (L, H, T)
+    if wrong.any():
+        layer, head, query = wrong.nonzero()[0].tolist()
+        raise ValueError(
+            f"attention of layer {layer} head {head} query {query} sums to "
+            f"{weights[layer, head, query].sum().item():.3f} with a smallest weight of "
+            f"{weights[layer, head, query].min().item():.3f}; weights after the softmax sum to 1 "
+            "and none is negative."
+        )
+    names = [printable(token.encode("utf-8", errors="surrogatepass")) for token in tokens]
+    return weights.round(decimals=4), names
+
+
+def _chosen(name: str, wanted: Sequence[int] | None, count: int) -> list[int]:
+    """Return the numbers asked for, all by default, or say which there are."""
+    numbers = list(range(count)) if wanted is None else [int(number) for number in wanted]
+    if not numbers or len(set(numbers)) < len(numbers) or not set(numbers) <= set(range(count)):
+        raise ValueError(
+            f"{name} is {numbers}; give at least one of the numbers 0 to {count - 1}, each once."
+        )
+    return numbers
+
+
+def _check_size(what: str, sum_of: str, total: int, limit: int, way_out: str) -> None:
+    if total > limit:
+        raise ValueError(
+            f"this view has {sum_of} = {total:,} {what}; a browser draws up to {limit:,} at ease. "
+            f"Choose {way_out}."
+        )
+
+
+def _strongest(
+    weights: Tensor, names: Sequence[str], layers: Sequence[int], heads: Sequence[int]
+) -> str:
+    """Name the strongest link, of equally strong ones (to two decimals) the first."""
+    # The first token of a causal model has nothing but itself to look at: no finding.
+    first = 1 if len(names) > 1 else 0
+    seen = weights[list(layers)][:, list(heads), first:]  # (layers, heads, T - first, T)
+    # Rounded, so that machines which differ in the last digits tell the same link.
+    at = int(seen.round(decimals=2).argmax())
+    i, j, query, key = (int(n) for n in torch.unravel_index(torch.tensor(at), seen.shape))
+    return (
+        f"strongest attention {seen[i, j, query, key].item():.2f}: layer {layers[i]} head "
+        f'{heads[j]}, "{names[query + first]}" → "{names[key]}"'
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _of(chosen: Sequence[int], count: int, noun: str) -> str:
+    """Say how many, and of how many where some are left out."""
+    return (
+        _count(count, noun) if len(chosen) == count else f"{len(chosen)} of {_count(count, noun)}"
+    )
+
+
+def _model_size(n_layer: int, n_head: int, n_token: int) -> tuple[int, int, int]:
+    """Choose how many columns bertviz plans for, hence the picture's width and height in pixels.
+
+    bertviz's pictures are as large as fit beside each other: with few heads, a screen high each.
+    Planned for more columns than there are heads, they shrink to where all rows are seen at once.
+    """
+
+    def height(columns: int) -> float:
+        return max(n_layer * (n_token * 84 / columns + 10) + _AXIS, 18 * n_token + 55)
+
+    least = max(n_head, 4)
+    columns = next((n for n in range(least, 12) if height(n) <= _GOOD_HEIGHT), max(least, 12))
+    column = (_WIDTH - _AXIS) / columns
+    # The enlarged picture opens beside its thumbnail, where bertviz finds room.
+    width = max(_AXIS + n_head * column, _AXIS + (n_head - 0.2) * column + 10 + _DETAIL)
+    return columns, min(int(width), _WIDTH), int(height(columns))

@@ -1,0 +1,304 @@
+"""Saving and loading: safetensors for tensors, JSON for the rest, and never half a checkpoint.
+
+A run's folder holds one folder a saved step:
+
+    RUN/step-00000400/model.safetensors      weights
+                      optimizer.safetensors  Adam's moments, where the run can go on
+                      tokenizer.json         what turns text into the model's ids
+                      checkpoint.json        config, step, history, and a SHA-256 of each file
+
+A checkpoint is written under another name, flushed to the disk and renamed, so a folder with the
+right name is complete. Nothing here unpickles: loading a file from a stranger runs no code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from gptlab.config import GPTConfig
+from gptlab.model import GPT
+from gptlab.tokenizer import Tokenizer, load_tokenizer
+
+_FORMAT = "gptlab checkpoint 1"
+_STEP = "step-"
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be used; the message names the file and what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One saved step, checked.
+
+    Attributes:
+        path: its folder.
+        step: updates made so far.
+        config: the model's shape.
+        tokenizer: what turns text into the model's ids.
+        state: whatever JSON-ready values the saver added (settings, history, …).
+        optimizer: Adam's moments by "moment/parameter name", empty if none were saved.
+    """
+
+    path: Path
+    step: int
+    config: GPTConfig
+    tokenizer: Tokenizer
+    state: dict[str, Any]
+    optimizer: dict[str, Tensor]
+    weights: dict[str, Tensor]
+
+    def model(self, device: torch.device | str = "cpu") -> GPT:
+        """Build the model with the saved weights, in evaluation mode."""
+        model = GPT(self.config)
+        self.load_into(model)
+        return model.to(device).eval()
+
+    def load_into(self, model: GPT) -> None:
+        """Put the saved weights into a model of the same config.
+
+        Raises:
+            CheckpointError: if the shapes do not match.
+        """
+        if model.config != self.config:
+            raise CheckpointError(
+                f"{self.path} holds another model than the one asked for; they differ in "
+                f"{self.config.diff(model.config)}."
+            )
+        weights = dict(self.weights)
+        if self.config.tie_weights:
+            weights["lm_head.weight"] = weights["wte.weight"]
+        model.load_state_dict(weights)
+
+
+def save(
+    folder: Path | str,
+    model: GPT,
+    tokenizer: Tokenizer,
+    *,
+    step: int = 0,
+    optimizer: torch.optim.Optimizer | None = None,
+    state: dict[str, Any] | None = None,
+    keep: int = 2,
+) -> Path:
+    """Write one checkpoint into a run's folder, and delete all but the newest ``keep``.
+
+    Args:
+        folder: the run's folder, made if missing.
+        model: its weights and config are saved.
+        tokenizer: saved beside it.
+        step: number of updates made; part of the name.
+        optimizer: an AdamW whose moments are saved, so that the run can go on.
+        state: JSON-ready values to come back as ``Checkpoint.state``.
+        keep: how many checkpoints stay, at least 1.
+
+    Returns:
+        The checkpoint's folder.
+
+    Raises:
+        OSError: if the disk is full or the folder cannot be written; older checkpoints stay.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    final = folder / f"{_STEP}{step:08d}"
+    temporary = Path(tempfile.mkdtemp(prefix=".saving-", dir=folder))
+    try:
+        save_file(_weights(model), temporary / "model.safetensors")
+        if optimizer is not None:
+            save_file(optimizer_tensors(optimizer, model), temporary / "optimizer.safetensors")
+        tokenizer.save(temporary)
+        files = {path.name: _fingerprint(path) for path in sorted(temporary.iterdir())}
+        about = {
+            "format": _FORMAT,
+            "step": step,
+            "config": model.config.to_dict(),
+            "state": state or {},
+            "files": files,
+        }
+        text = json.dumps(about, indent=1, allow_nan=False)
+        (temporary / "checkpoint.json").write_text(text, encoding="utf-8")
+        for path in temporary.iterdir():
+            _flush(path)
+        if final.exists():  # the same step saved again: a directory cannot replace another one
+            shutil.rmtree(final)
+        temporary.rename(final)
+        _flush(folder)
+    except OSError as error:
+        raise OSError(
+            f"could not save step {step} to {folder} ({error}); the checkpoints before it are "
+            f"untouched. Free some space or choose another folder."
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    for old in _steps(folder)[: -max(1, keep)]:
+        shutil.rmtree(old, ignore_errors=True)
+    return final
+
+
+def load(folder: Path | str) -> Checkpoint:
+    """Read a checkpoint: a run's folder gives its newest, a step's folder that one.
+
+    Raises:
+        FileNotFoundError: if there is no checkpoint.
+        CheckpointError: if a file is damaged, missing or not what the checkpoint says it is.
+    """
+    path = Path(folder)
+    if not (path / "checkpoint.json").is_file():
+        steps = _steps(path) if path.is_dir() else []
+        if not steps:
+            raise FileNotFoundError(
+                f"there is no checkpoint in {path}; give the folder that `train --out` wrote."
+            )
+        path = steps[-1]
+    about = _read_about(path)
+    for name, expected in about["files"].items():
+        file = path / name
+        if not file.is_file() or _fingerprint(file) != expected:
+            raise CheckpointError(
+                f"{file} is missing or damaged: it is not the file that was saved. Use an older "
+                f"checkpoint, or train again."
+            )
+    try:
+        config = GPTConfig.from_dict(about["config"])
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"{path / 'checkpoint.json'}: {error}") from error
+    weights = _read_tensors(path / "model.safetensors")
+    _check_weights(path / "model.safetensors", config, weights)
+    has_optimizer = "optimizer.safetensors" in about["files"]
+    return Checkpoint(
+        path=path,
+        step=about["step"],
+        config=config,
+        tokenizer=load_tokenizer(path),
+        state=about["state"],
+        optimizer=_read_tensors(path / "optimizer.safetensors") if has_optimizer else {},
+        weights=weights,
+    )
+
+
+def load_model(folder: Path | str, device: torch.device | str = "cpu") -> tuple[GPT, Tokenizer]:
+    """Return a saved model, ready to generate, and its tokenizer."""
+    checkpoint = load(folder)
+    return checkpoint.model(device), checkpoint.tokenizer
+
+
+def has_checkpoint(folder: Path | str) -> bool:
+    """Whether a run's folder holds at least one complete checkpoint."""
+    return bool(_steps(Path(folder)))
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer, model: GPT) -> dict[str, Tensor]:
+    """Name an optimizer's state by parameter: {"exp_avg/h.0.ln_1.weight": tensor, …}."""
+    names = {id(weight): name for name, weight in model.named_parameters()}
+    return {
+        f"{moment}/{names[id(weight)]}": value.detach().cpu().contiguous()
+        for weight, moments in optimizer.state.items()
+        for moment, value in moments.items()
+    }
+
+
+def restore_optimizer(
+    optimizer: torch.optim.Optimizer, model: GPT, tensors: dict[str, Tensor]
+) -> None:
+    """Put back what `optimizer_tensors` took out."""
+    for name, weight in model.named_parameters():
+        moments = {
+            key.partition("/")[0]: value
+            for key, value in tensors.items()
+            if key.partition("/")[2] == name
+        }
+        # Adam keeps its step counter on the CPU, whatever the device.
+        optimizer.state[weight] = {
+            moment: value.clone() if moment == "step" else value.to(weight.device, copy=True)
+            for moment, value in moments.items()
+        }
+
+
+def _weights(model: GPT) -> dict[str, Tensor]:
+    weights = {name: value.detach().cpu() for name, value in model.state_dict().items()}
+    if model.config.tie_weights:
+        del weights["lm_head.weight"]  # the same tensor as wte.weight
+    return {name: value.contiguous() for name, value in weights.items()}
+
+
+def _steps(folder: Path) -> list[Path]:
+    found = folder.glob(f"{_STEP}*") if folder.is_dir() else []
+    return sorted(path for path in found if (path / "checkpoint.json").is_file())
+
+
+def _flush(path: Path) -> None:
+    """Make sure a file or a folder's entries are on the disk before going on."""
+    if os.name == "nt" and path.is_dir():
+        return  # Windows cannot open a folder to flush it
+    handle = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _fingerprint(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"bytes": path.stat().st_size, "sha256": digest}
+
+
+def _read_about(path: Path) -> dict[str, Any]:
+    file = path / "checkpoint.json"
+    try:
+        about = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{file} cannot be read as JSON: {error}") from error
+    kinds = {"format": str, "step": int, "config": dict, "state": dict, "files": dict}
+    if not isinstance(about, dict) or about.get("format") != _FORMAT:
+        raise CheckpointError(f'{file} does not say "format": "{_FORMAT}"; it is something else.')
+    for key, kind in kinds.items():
+        if not isinstance(about.get(key), kind):
+            raise CheckpointError(f"{file} lacks {key!r}, or it is no {kind.__name__}.")
+    needed = {"model.safetensors", "tokenizer.json"}
+    if not needed <= set(about["files"]) <= needed | {"optimizer.safetensors"}:
+        raise CheckpointError(f"{file} lists the files {sorted(about['files'])}, not {needed}.")
+    return about
+
+
+def _read_tensors(file: Path) -> dict[str, Tensor]:
+    try:
+        with safe_open(file, framework="pt") as tensors:
+            return {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{file} is no valid safetensors file: {error}") from error
+
+
+def _check_weights(file: Path, config: GPTConfig, weights: dict[str, Tensor]) -> None:
+    """Compare names, shapes and types with the config before any model is built."""
+    layers = {name.split(".")[1] for name in weights if name.startswith("h.")}
+    if len(layers) != config.n_layer:
+        raise CheckpointError(
+            f"{file} holds {len(layers)} layers, but its config says n_layer is {config.n_layer}."
+        )
+    with torch.device("meta"):
+        expected = _shapes(GPT(config))
+    for name in sorted(set(expected) | set(weights)):
+        want = expected.get(name)
+        have = (tuple(weights[name].shape), weights[name].dtype) if name in weights else None
+        if want != have:
+            raise CheckpointError(f"{file}: {name} is {have}, but its config asks for {want}.")
+
+
+def _shapes(model: GPT) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
+    shapes = {name: (tuple(w.shape), w.dtype) for name, w in model.state_dict().items()}
+    if model.config.tie_weights:
+        del shapes["lm_head.weight"]
+    return shapes

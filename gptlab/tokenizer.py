@@ -1,0 +1,317 @@
+"""From text to ids and back: characters, and GPT-2's byte-level BPE.
+
+Byte-level BPE goes two ways. `learn_merges` (in `bpe`) and `BPETokenizer.encode_slowly` are written
+to be read and watched; all else goes through the `tokenizers` library, which is many times faster.
+The tests hold both to the same merges and the same ids.
+
+A tokenizer is saved as `tokenizer.json`, byte-level BPE in the format of Hugging Face `tokenizers`.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from operator import index
+from pathlib import Path
+from typing import NamedTuple
+
+from gptlab import fast_bpe
+from gptlab.bpe import BYTES, PIECES, join, learn_merges, printable, refuse_surrogates
+from gptlab.fast_bpe import END_OF_TEXT
+
+
+class Tokenizer(ABC):
+    """What every tokenizer can do. Ids are 0 … vocab_size - 1.
+
+    Attributes:
+        start_id: the id that begins a document.
+    """
+
+    def __init__(self, pieces: Sequence[bytes], start_id: int) -> None:
+        """Remember the bytes behind each id."""
+        self._pieces = list(pieces)
+        self.start_id = start_id
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(vocab_size={self.vocab_size})"
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of ids."""
+        return len(self._pieces)
+
+    @abstractmethod
+    def encode(self, text: str) -> list[int]:
+        """Turn text into ids; `decode` gives exactly this text back.
+
+        Raises:
+            ValueError: if the text cannot be written in these tokens; the message says where.
+        """
+
+    @abstractmethod
+    def to_json(self) -> str:
+        """Write everything down, for `tokenizer_from_json`."""
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Turn ids into text. Bytes that are no UTF-8, as where a character is cut, become �.
+
+        Raises:
+            ValueError: if an id is outside the vocabulary.
+        """
+        return b"".join(self._bytes(ids)).decode("utf-8", errors="replace")
+
+    def decode_stream(self, ids: Iterable[int]) -> Iterator[str]:
+        """Decode ids as they come, holding back a character until all its bytes are there.
+
+        The pieces joined are what `decode` gives for all ids.
+        """
+        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        for piece in self._bytes(ids):
+            if text := decoder.decode(piece):
+                yield text
+        if rest := decoder.decode(b"", final=True):
+            yield rest
+
+    def tokens(self, ids: Iterable[int]) -> list[str]:
+        """Show each id by itself: one printable string an id (see `printable`)."""
+        return [printable(piece) for piece in self._bytes(ids)]
+
+    def save(self, folder: Path | str) -> None:
+        """Write `tokenizer.json` into a folder, made if missing."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "tokenizer.json").write_text(self.to_json(), encoding="utf-8")
+
+    def _bytes(self, ids: Iterable[int]) -> Iterator[bytes]:
+        for position, number in enumerate(map(index, ids)):  # arrays and tensors hold no int
+            if not 0 <= number < self.vocab_size:
+                raise ValueError(
+                    f"id {number} at position {position} is outside the vocabulary, whose ids are "
+                    f"0 to {self.vocab_size - 1}; use the tokenizer that the ids were made with."
+                )
+            yield self._pieces[number]
+
+
+class CharTokenizer(Tokenizer):
+    """One id a character, in the order given. Knows no other characters."""
+
+    def __init__(self, characters: str) -> None:
+        """Take the alphabet.
+
+        Raises:
+            ValueError: if it is empty, repeats a character or holds a lone surrogate.
+        """
+        refuse_surrogates(characters)
+        if not characters:
+            raise ValueError("a character tokenizer needs at least one character, and got none.")
+        if twice := [c for c, n in Counter(characters).items() if n > 1]:
+            raise ValueError(f"the alphabet holds {twice[0]!r} more than once; list it once.")
+        self.characters = characters
+        self._ids = {character: number for number, character in enumerate(characters)}
+        super().__init__([c.encode() for c in characters], start_id=self._ids.get("\n", 0))
+
+    @classmethod
+    def from_text(cls, text: str) -> CharTokenizer:
+        """Take the characters of a text, sorted by code point."""
+        return cls("".join(sorted(set(text))))
+
+    def encode(self, text: str) -> list[int]:
+        """Turn text into ids, one a character.
+
+        Raises:
+            ValueError: if a character is not in the alphabet.
+        """
+        try:
+            return [self._ids[character] for character in text]
+        except KeyError as error:
+            character = error.args[0]
+        refuse_surrogates(text)
+        raise ValueError(
+            f"the character {character!r} (U+{ord(character):04X}) at position "
+            f"{text.index(character)} is not among the {self.vocab_size} characters this tokenizer "
+            f"knows; leave it out, train on text that holds it, or use the bpe tokenizer, which "
+            f"can write any text."
+        )
+
+    def to_json(self) -> str:
+        """Write the alphabet down."""
+        return json.dumps({"type": "char", "characters": self.characters}, ensure_ascii=False)
+
+
+class MergeStep(NamedTuple):
+    """A text on its way to its tokens: the merge just made (None at first) and what is there."""
+
+    rank: int | None
+    tokens: list[str]
+
+
+class BPETokenizer(Tokenizer):
+    """Byte-level BPE as in GPT-2 (section 2.2): writes any Unicode text, knows no unknown word.
+
+    Ids: the 256 bytes in GPT-2's order, the merges in the order they were learned, and last
+    ``<|endoftext|>``, which begins a document. A tokenizer loaded from a file keeps the file's ids.
+    """
+
+    def __init__(
+        self,
+        merges: Iterable[tuple[bytes, bytes]],
+        *,
+        pieces: Sequence[bytes] | None = None,
+        special: dict[str, int] | None = None,
+    ) -> None:
+        """Build a tokenizer from what was learned.
+
+        Args:
+            merges: pairs of tokens, most important first.
+            pieces: the bytes behind each id, where the ids are not GPT-2's layout.
+            special: text → id of the tokens that ordinary text never becomes.
+
+        Raises:
+            ValueError: if a merge's parts or its result are not in the vocabulary.
+        """
+        self.merges = list(merges)
+        if pieces is None:
+            learned = [left + right for left, right in self.merges]
+            pieces = [*(bytes([byte]) for byte in BYTES), *learned, END_OF_TEXT.encode()]
+        self.special = special or {END_OF_TEXT: len(pieces) - 1}
+        super().__init__(pieces, self.special[END_OF_TEXT])
+        outside = set(self.special.values())
+        id_of = {piece: n for n, piece in enumerate(self._pieces) if n not in outside}
+        try:
+            self._byte_ids = [id_of[bytes([byte])] for byte in range(256)]
+            self._ranks = {
+                (id_of[left], id_of[right]): (rank, id_of[left + right])
+                for rank, (left, right) in enumerate(self.merges)
+            }
+        except KeyError as error:
+            raise ValueError(f"{printable(error.args[0])} is not in the vocabulary.") from None
+        self._fast = fast_bpe.build(self.merges, self._pieces, self.special)
+
+    @classmethod
+    def train(
+        cls, text: str | Iterable[str], vocab_size: int, *, fast: bool = True
+    ) -> BPETokenizer:
+        """Learn merges from text until the vocabulary has the size asked for.
+
+        The vocabulary stays smaller if no pair of tokens is left that stands in the text twice.
+
+        Args:
+            text: one text, or several; merges never cross from one to the next.
+            vocab_size: 256 bytes, the merges, and one for ``<|endoftext|>``.
+            fast: use the `tokenizers` library instead of `learn_merges`; the merges are the same.
+
+        Raises:
+            ValueError: if ``vocab_size`` is below 257, or the text holds a lone surrogate.
+        """
+        n_merges = vocab_size - 257
+        if n_merges < 0:
+            raise ValueError(
+                f"vocab_size is {vocab_size}; the 256 bytes and {END_OF_TEXT} alone need 257."
+            )
+        if not fast:
+            return cls([(m.left, m.right) for m in learn_merges(text, n_merges)])
+        return cls(fast_bpe.learn(text, n_merges))
+
+    def encode(self, text: str, *, allow_special: bool = False) -> list[int]:
+        """Turn text into ids; `decode` gives exactly this text back.
+
+        Args:
+            text: any Unicode text.
+            allow_special: read ``<|endoftext|>`` in the text as the token of that name. Otherwise
+                it is thirteen ordinary characters, so that no one can slip in an end of text.
+
+        Raises:
+            ValueError: if the text holds a lone surrogate, half of a character that UTF-8 lacks.
+        """
+        refuse_surrogates(text)
+        if not allow_special:
+            return list(self._fast.encode_batch_fast([text], add_special_tokens=False)[0].ids)
+        # Splitting at a group puts the names themselves at every second place.
+        parts = re.split("(" + "|".join(map(re.escape, self.special)) + ")", text)
+        return [
+            number
+            for place, part in enumerate(parts)
+            for number in ([self.special[part]] if place % 2 else self.encode(part))
+        ]
+
+    def encode_slowly(self, text: str) -> list[int]:
+        """Do what `encode` does, in Python that can be read.
+
+        Characters newer than the Unicode tables of `tokenizers` may be split differently.
+        """
+        refuse_surrogates(text)
+        ids = []
+        for piece in PIECES.findall(text):
+            word = [self._byte_ids[byte] for byte in piece.encode()]
+            while found := self._first_merge([word]):
+                pair, _, new = found
+                word = join(word, pair, new)
+            ids += word
+        return ids
+
+    def merge_steps(self, text: str) -> list[MergeStep]:
+        """List the splits that a text passes through: bytes first, its tokens last."""
+        refuse_surrogates(text)
+        words = [[self._byte_ids[byte] for byte in p.encode()] for p in PIECES.findall(text)]
+        steps = [MergeStep(None, [t for word in words for t in self.tokens(word)])]
+        while found := self._first_merge(words):
+            pair, rank, new = found
+            words = [join(word, pair, new) for word in words]
+            steps.append(MergeStep(rank, [t for word in words for t in self.tokens(word)]))
+        return steps
+
+    def to_json(self) -> str:
+        """Write a `tokenizer.json` that Hugging Face `tokenizers` reads too."""
+        return self._fast.to_str()
+
+    def _first_merge(self, words: list[list[int]]) -> tuple[tuple[int, int], int, int] | None:
+        """Find the pair that was learned first: (pair, rank, new id), or None."""
+        pairs = {pair for word in words for pair in pairwise(word) if pair in self._ranks}
+        if not pairs:
+            return None
+        pair = min(pairs, key=self._ranks.__getitem__)
+        return pair, *self._ranks[pair]
+
+
+def load_tokenizer(folder: Path | str) -> Tokenizer:
+    """Read a tokenizer from the `tokenizer.json` in a folder, or from that file itself.
+
+    Reads what `Tokenizer.save` wrote, and GPT-2-style byte-level BPE by other tools.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is damaged or holds another kind of tokenizer.
+    """
+    path = Path(folder)
+    path = path if path.is_file() else path / "tokenizer.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no tokenizer at {path}; save one with tokenizer.save.")
+    try:
+        return tokenizer_from_json(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} holds no tokenizer that can be used here: {error}") from None
+
+
+def tokenizer_from_json(text: str) -> Tokenizer:
+    """Make the tokenizer that `Tokenizer.to_json` wrote down.
+
+    Raises:
+        ValueError: if the text is damaged or describes another kind of tokenizer.
+    """
+    try:
+        data = json.loads(text)
+        if data.get("type") == "char":
+            return CharTokenizer(data["characters"])
+        merges, pieces, special = fast_bpe.read(data)
+        return BPETokenizer(merges, pieces=pieces, special=special)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"it is not JSON ({error}).") from None
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(
+            f"something in it is missing or misplaced ({type(error).__name__}: {error})."
+        ) from None

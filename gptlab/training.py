@@ -1,0 +1,461 @@
+"""The training loop: one function for chapters, comparisons and the command line.
+
+Each step draws its batch and its dropout from (seed, step) alone, so a run that stops and resumes
+sees what it would have seen without the stop.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from gptlab import checkpoints
+from gptlab.corpora import Corpus
+from gptlab.device import Hardware, choose
+from gptlab.model import GPT
+
+#: Called after each backward pass, before the update, with the step and the model.
+Watch = Callable[[int, GPT], None]
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How to train.
+
+    Attributes:
+        steps: number of updates.
+        batch_size: sequences per update.
+        accumulate: pieces in which a batch is worked through, to save memory; the update is the
+            same.
+        learning_rate: peak of the schedule.
+        warmup: updates over which the learning rate rises linearly to its peak.
+        final_fraction: the cosine ends at this fraction of the peak (GPT-3: 0.1, appendix B).
+        weight_decay: AdamW's, on matrices only.
+        beta1: Adam's memory of the gradient.
+        beta2: Adam's memory of its square.
+        eps: Adam's small number in the denominator.
+        clip: largest norm of the whole gradient; 0 for no limit.
+        eval_every: updates between two looks at the validation text; 0 for 20 looks a run.
+        eval_tokens: validation tokens in each of those looks.
+        save_every: updates between two checkpoints; 0 for one at the end only.
+        seed: decides batches and dropout.
+        device: "auto", "cpu", "cuda" or "mps".
+        precision: "auto", "float32" or "bfloat16".
+        compile: whether to use ``torch.compile``.
+
+    Raises:
+        ValueError: if a value cannot work.
+    """
+
+    steps: int = 1000
+    batch_size: int = 12
+    accumulate: int = 1
+    learning_rate: float = 3e-3
+    warmup: int = 100
+    final_fraction: float = 0.1
+    weight_decay: float = 0.1
+    beta1: float = 0.9
+    beta2: float = 0.95
+    eps: float = 1e-8
+    clip: float = 1.0
+    eval_every: int = 0
+    eval_tokens: int = 16_384
+    save_every: int = 0
+    seed: int = 1
+    device: str = "auto"
+    precision: str = "auto"
+    compile: bool = False
+
+    def __post_init__(self) -> None:
+        at_least = {"steps": 1, "batch_size": 1, "accumulate": 1, "warmup": 0, "weight_decay": 0}
+        at_least |= {"clip": 0, "eval_every": 0, "eval_tokens": 1, "save_every": 0, "seed": 0}
+        for name, least in at_least.items():
+            if not getattr(self, name) >= least:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {least}.")
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"learning_rate is {self.learning_rate}; it must be above 0.")
+        for name in ("beta1", "beta2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must lie in 0 ≤ β < 1.")
+        if self.batch_size % self.accumulate:
+            raise ValueError(
+                f"batch_size is {self.batch_size} and accumulate is {self.accumulate}; the batch "
+                f"must split into equal pieces."
+            )
+
+
+@dataclass
+class History:
+    """What a run measured.
+
+    Attributes:
+        records: one dict a look: step, tokens, seconds, train_loss (mean since the last look) and
+            val_loss in nats per token, val_bits_per_byte, learning_rate, grad_norm.
+        val_loss: nats per token over the whole validation text, at the end.
+        val_bits_per_byte: the same in bits per byte of text, comparable across tokenizers.
+        tokens_per_second: of training, looks at the validation text not counted.
+        seconds: of the whole run, looks and checkpoints included.
+        hardware: where it ran and why, in one sentence.
+        interrupted: whether it was stopped before its last step.
+    """
+
+    records: list[dict[str, float]] = field(default_factory=list)
+    val_loss: float = math.nan
+    val_bits_per_byte: float = math.nan
+    tokens_per_second: float = 0.0
+    seconds: float = 0.0
+    hardware: str = ""
+    interrupted: bool = False
+
+    def column(self, name: str) -> list[float]:
+        """Return one measured value over the run, e.g. ``column("val_loss")``."""
+        return [record[name] for record in self.records]
+
+
+class TrainingDiverged(RuntimeError):
+    """The loss stopped being a number."""
+
+
+class FolderInUse(RuntimeError):
+    """Another run is writing into the same folder."""
+
+
+def learning_rate_at(step: int, settings: TrainSettings) -> float:
+    """Linear warm-up, then a cosine down to ``final_fraction`` of the peak (GPT-3, appendix B)."""
+    peak = settings.learning_rate
+    if step < settings.warmup:
+        return peak * (step + 1) / settings.warmup
+    progress = (step - settings.warmup) / max(1, settings.steps - settings.warmup)
+    floor = settings.final_fraction
+    return peak * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
+
+
+def make_optimizer(model: GPT, settings: TrainSettings) -> torch.optim.AdamW:
+    """Return AdamW with weight decay on matrices, none on biases and gains (GPT-1, section 4.1)."""
+    matrices = [w for w in model.parameters() if w.dim() > 1]
+    vectors = [w for w in model.parameters() if w.dim() <= 1]
+    return torch.optim.AdamW(
+        [
+            {"params": matrices, "weight_decay": settings.weight_decay},
+            {"params": vectors, "weight_decay": 0.0},
+        ],
+        lr=settings.learning_rate,
+        betas=(settings.beta1, settings.beta2),
+        eps=settings.eps,
+        fused=model.device.type in ("cpu", "cuda"),
+    )
+
+
+@torch.no_grad()
+def evaluate(
+    model: GPT,
+    corpus: Corpus,
+    max_tokens: int | None = None,
+    hardware: Hardware | None = None,
+    batch_tokens: int = 8192,
+) -> float:
+    """Mean loss on the validation text, in nats per token.
+
+    The text is read in consecutive windows of ``n_ctx``, each predicted from its own tokens alone.
+
+    Args:
+        model: read in evaluation mode and left as it was.
+        corpus: whose validation text is read.
+        max_tokens: at most so many tokens, by default all.
+        hardware: precision of the forward pass, by default float32.
+        batch_tokens: tokens read at once.
+    """
+    hardware = hardware or Hardware(model.device, "float32", False, "")
+    x, y = corpus.val_windows(model.config.n_ctx, max_tokens)  # (N, n_ctx) each
+    rows = max(1, batch_tokens // model.config.n_ctx)
+    was_training = model.training
+    model.eval()
+    total = 0.0
+    try:
+        for start in range(0, len(x), rows):
+            piece = x[start : start + rows].to(model.device)
+            target = y[start : start + rows].to(model.device)
+            with hardware.autocast():
+                _, loss = model(piece, target)
+            total += loss.item() * len(piece)
+    finally:
+        model.train(was_training)
+    return total / len(x)
+
+
+def train(
+    model: GPT,
+    corpus: Corpus,
+    settings: TrainSettings | None = None,
+    *,
+    out: Path | str | None = None,
+    resume: bool = False,
+    progress: bool = True,
+    watch: Watch | None = None,
+) -> History:
+    """Train the model in place and return what was measured.
+
+    A first Ctrl-C (or the notebook's stop button) ends the run after the current step and keeps
+    what was learned; a second one stops at once.
+
+    Args:
+        model: trained in place, left in evaluation mode.
+        corpus: the text; its vocabulary must fit the model's.
+        settings: how to train.
+        out: the run's folder for checkpoints; None keeps nothing on disk.
+        resume: go on from the newest checkpoint in ``out``.
+        progress: show a bar with the loss, the speed and the time left.
+        watch: called with (step, model) after each backward pass, before the update.
+
+    Raises:
+        ValueError: if the vocabularies differ, or ``resume`` has nothing to resume.
+        FileExistsError: if ``out`` holds a run and ``resume`` is not asked for.
+        FolderInUse: if another run writes into ``out``.
+        TrainingDiverged: if the loss is not a number; the last checkpoint stays.
+    """
+    settings = settings or TrainSettings()
+    if corpus.tokenizer.vocab_size != model.config.vocab_size:
+        raise ValueError(
+            f"the model's vocab_size is {model.config.vocab_size}, but the corpus's tokenizer has "
+            f"{corpus.tokenizer.vocab_size} tokens; build the model with that vocab_size."
+        )
+    if resume and out is None:
+        raise ValueError("resume needs `out`, the folder of the run to go on with.")
+    if out is not None and not resume and checkpoints.has_checkpoint(out):
+        raise FileExistsError(
+            f"{out} already holds a run; resume it, or choose another folder for the new one."
+        )
+    with _only_run_in(out), torch.random.fork_rng(), _stop_request() as stopping:
+        return _Run(model, corpus, settings, out, watch).go(resume, progress, stopping)
+
+
+class _Run:
+    """One call of `train`: what its steps share."""
+
+    def __init__(
+        self,
+        model: GPT,
+        corpus: Corpus,
+        settings: TrainSettings,
+        out: Path | str | None,
+        watch: Watch | None,
+    ) -> None:
+        self.hardware = choose(settings.device, settings.precision, settings.compile)
+        self.model = model.to(self.hardware.device)
+        self.forward: Callable[..., Any] = torch.compile(model) if settings.compile else model
+        self.corpus, self.settings, self.out, self.watch = corpus, settings, out, watch
+        self.optimizer = make_optimizer(model, settings)
+        self.history = History(hardware=self.hardware.why)
+        self.tokens_per_step = settings.batch_size * model.config.n_ctx
+        self.step = 0  # updates made
+        self.train_seconds = 0.0
+        self.losses: list[float] = []  # since the last look
+
+    def go(self, resume: bool, progress: bool, stopping: Callable[[], bool]) -> History:
+        if resume:
+            self._resume()
+        began = time.perf_counter() - self.history.seconds
+        every = self.settings.eval_every or max(1, self.settings.steps // 20)
+        self.model.train()
+        try:
+            with _bar(self.settings.steps, self.step, progress, self.hardware.why) as bar:
+                while self.step < self.settings.steps and not stopping():
+                    grad_norm = self._update()
+                    bar.update(1)
+                    bar.set_postfix_str(
+                        f"loss {self.losses[-1]:.3f}, {self._speed():,.0f} tokens/s", refresh=False
+                    )
+                    if self.step % every == 0 or self.step == self.settings.steps:
+                        self._look(grad_norm, began)
+                    if self.settings.save_every and self.step % self.settings.save_every == 0:
+                        self._save(began)
+        finally:
+            self.model.eval()
+        self.history.interrupted = self.step < self.settings.steps
+        loss = evaluate(self.model, self.corpus, hardware=self.hardware)
+        self.history.val_loss = loss
+        self.history.val_bits_per_byte = self.corpus.bits_per_byte(loss)
+        self._save(began)
+        return self.history
+
+    def _update(self) -> float:
+        """Make one update; return the gradient's norm before clipping."""
+        began = time.perf_counter()
+        settings = self.settings
+        torch.manual_seed(settings.seed * 1_000_003 + self.step)  # dropout
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate_at(self.step, settings)
+        x, y = self.corpus.batch(
+            self.step, settings.batch_size, self.model.config.n_ctx, settings.seed
+        )  # (B, T) each
+        loss = self._backward(x.to(self.hardware.device), y.to(self.hardware.device))
+        if self.watch is not None:
+            self.watch(self.step, self.model)
+        norm = torch.nn.utils.clip_grad_norm_(
+            self.model.parameters(), settings.clip or math.inf
+        ).item()
+        if not math.isfinite(loss + norm):
+            raise TrainingDiverged(self._divergence(loss, norm))
+        self.optimizer.step()
+        self.step += 1
+        self.losses.append(loss)
+        self.train_seconds += time.perf_counter() - began
+        return norm
+
+    def _backward(self, x: Tensor, y: Tensor) -> float:
+        """Fill the gradients piece by piece; return the batch's mean loss."""
+        self.optimizer.zero_grad(set_to_none=True)
+        total = 0.0
+        for piece, target in zip(
+            x.chunk(self.settings.accumulate), y.chunk(self.settings.accumulate), strict=True
+        ):
+            with self.hardware.autocast():
+                _, loss = self.forward(piece, target)
+            # Pieces are equally long, so the mean of their means is the batch's mean.
+            loss = loss / self.settings.accumulate
+            loss.backward()
+            total += loss.item()
+        return total
+
+    def _look(self, grad_norm: float, began: float) -> None:
+        val_loss = evaluate(self.model, self.corpus, self.settings.eval_tokens, self.hardware)
+        self.history.seconds = time.perf_counter() - began
+        self.history.tokens_per_second = self._speed()
+        self.history.records.append(
+            {
+                "step": self.step,
+                "tokens": self.step * self.tokens_per_step,
+                "seconds": self.history.seconds,
+                "train_loss": sum(self.losses) / len(self.losses),
+                "val_loss": val_loss,
+                "val_bits_per_byte": self.corpus.bits_per_byte(val_loss),
+                "learning_rate": learning_rate_at(self.step - 1, self.settings),
+                "grad_norm": grad_norm,
+            }
+        )
+        self.losses.clear()
+
+    def _speed(self) -> float:
+        return self.step * self.tokens_per_step / max(self.train_seconds, 1e-9)
+
+    def _save(self, began: float) -> None:
+        self.history.seconds = time.perf_counter() - began
+        self.history.tokens_per_second = self._speed()
+        if self.out is None:
+            return
+        history = {key: value for key, value in asdict(self.history).items()}
+        for name in ("val_loss", "val_bits_per_byte"):
+            history[name] = None if math.isnan(history[name]) else history[name]
+        state = {
+            "settings": asdict(self.settings),
+            "history": history,
+            "losses": self.losses,
+            "train_seconds": self.train_seconds,
+        }
+        checkpoints.save(
+            self.out,
+            self.model,
+            self.corpus.tokenizer,
+            step=self.step,
+            optimizer=self.optimizer,
+            state=state,
+        )
+
+    def _resume(self) -> None:
+        assert self.out is not None
+        checkpoint = checkpoints.load(self.out)
+        before = checkpoint.state["settings"]
+        now = asdict(self.settings)
+        free = {"device", "precision", "compile", "save_every", "eval_every", "eval_tokens"}
+        changed = {k: (before[k], now[k]) for k in now if k not in free and before[k] != now[k]}
+        if changed:
+            raise ValueError(
+                f"the run in {self.out} was started with other settings (then, now): {changed}. "
+                f"Use the same ones to resume, or another folder to start anew."
+            )
+        checkpoint.load_into(self.model)
+        checkpoints.restore_optimizer(self.optimizer, self.model, checkpoint.optimizer)
+        state = checkpoint.state
+        history = {k: math.nan if v is None else v for k, v in state["history"].items()}
+        self.history = History(**{**history, "hardware": self.hardware.why})
+        self.step = checkpoint.step
+        self.losses = state["losses"]
+        self.train_seconds = state["train_seconds"]
+
+    def _divergence(self, loss: float, norm: float) -> str:
+        kept = "nothing was saved yet"
+        if self.out is not None and checkpoints.has_checkpoint(self.out):
+            kept = f"the last good checkpoint is in {self.out}"
+        return (
+            f"at step {self.step} the loss is {loss} and the gradient's norm {norm}; {kept}. "
+            f"Try a smaller learning_rate (now {self.settings.learning_rate}) or a longer warmup "
+            f"(now {self.settings.warmup})."
+        )
+
+
+def _bar(total: int, done: int, shown: bool, why: str) -> tqdm[Any]:
+    """Show a progress bar: on standard error in a terminal, in the cell's output in a notebook."""
+    in_notebook = "ipykernel" in sys.modules
+    return tqdm(
+        total=total,
+        initial=done,
+        disable=not shown,
+        file=sys.stdout if in_notebook else sys.stderr,
+        desc=why,
+        unit="step",
+        mininterval=0.2,
+        ncols=None if not in_notebook else 110,
+    )
+
+
+@contextmanager
+def _stop_request() -> Iterator[Callable[[], bool]]:
+    """Turn a first Ctrl-C into a request to stop between two steps, so that none is half made."""
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    requested = False
+    before = signal.getsignal(signal.SIGINT)
+
+    def note(number: int, frame: Any) -> None:
+        nonlocal requested
+        requested = True
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: requested
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _only_run_in(out: Path | str | None) -> Iterator[None]:
+    """Hold the run's folder for this process; the lock goes when the process does."""
+    if out is None or sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FolderInUse(
+                f"another run is writing into {folder}; wait for it, or choose another folder."
+            ) from None
+        yield

@@ -1,0 +1,146 @@
+"""Sampling: the distribution, the window, the seed, and what is refused."""
+
+import pytest
+import torch
+
+from gptlab.config import preset
+from gptlab.generation import generate, next_token_probabilities, sample, stream
+from gptlab.model import GPT
+from gptlab.tokenizer import BPETokenizer, CharTokenizer
+
+TINY = ["gpt1-tiny", "gpt2-tiny", "gpt3-tiny"]
+LOGITS = torch.tensor([2.0, 1.0, 0.0, -1.0, 1.0])
+
+
+def tiny(name: str = "gpt2-tiny", vocab_size: int = 50) -> GPT:
+    torch.manual_seed(0)
+    model = GPT(preset(name, vocab_size=vocab_size, n_ctx=16, n_embd=32, band=5))
+    with torch.no_grad():  # or all next tokens are about equally likely
+        for weight in model.parameters():
+            weight.add_(torch.randn_like(weight) * 0.2)
+    return model.eval()
+
+
+def test_temperature_by_formula() -> None:
+    torch.testing.assert_close(next_token_probabilities(LOGITS), LOGITS.softmax(-1))
+    halved = next_token_probabilities(LOGITS, temperature=0.5)
+    torch.testing.assert_close(halved, (LOGITS * 2).softmax(-1))
+    torch.testing.assert_close(
+        next_token_probabilities(LOGITS, temperature=0), torch.tensor([1.0, 0, 0, 0, 0])
+    )
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 5, 99])
+def test_top_k_keeps_exactly_k(k: int) -> None:
+    kept = next_token_probabilities(LOGITS, top_k=k)
+    assert int((kept > 0).sum()) == min(k, 5)
+    assert kept.sum().item() == pytest.approx(1)
+    ratio = kept / LOGITS.softmax(-1)
+    assert ratio[kept > 0].std(correction=0).item() == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize("p", [0.01, 0.5, 0.6, 0.9, 1.0])
+def test_top_p_keeps_the_fewest_that_reach_p(p: float) -> None:
+    kept = next_token_probabilities(LOGITS, top_p=p) > 0
+    probabilities = LOGITS.softmax(-1).sort(descending=True).values
+    needed = next(n for n in range(1, 6) if probabilities[:n].sum() >= p - 1e-6)
+    assert int(kept.sum()) == needed
+
+
+def test_top_k_and_top_p_agree_with_transformers() -> None:
+    from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+
+    torch.manual_seed(0)
+    logits = torch.randn(4, 50) * 3
+    scores = logits
+    for warper in (TemperatureLogitsWarper(0.7), TopKLogitsWarper(12), TopPLogitsWarper(0.8)):
+        scores = warper(None, scores)
+    actual = next_token_probabilities(logits, temperature=0.7, top_k=12, top_p=0.8)
+    torch.testing.assert_close(actual, scores.softmax(-1))
+
+
+@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize("length", [1, 10, 16, 40])
+def test_cache_changes_nothing_also_past_the_context(name: str, length: int) -> None:
+    model = tiny(name)
+    prompt = torch.randint(50, (length,), generator=torch.Generator().manual_seed(2))
+    drawn = [list(sample(model, prompt, 50, seed=3, cache=cache)) for cache in (True, False)]
+    assert drawn[0] == drawn[1]
+    assert len(set(drawn[0])) > 5
+
+
+def test_greedy_equals_transformers() -> None:
+    """The library's own generate, on the same weights, within the context."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    model = tiny()
+    c = model.config
+    theirs = GPT2LMHeadModel(
+        GPT2Config(
+            vocab_size=50, n_positions=16, n_embd=32, n_layer=4, n_head=4, bos_token_id=0,
+            eos_token_id=None, pad_token_id=0, attn_pdrop=0, resid_pdrop=0, embd_pdrop=0,
+        )
+    ).eval()  # fmt: skip
+    transposed = ("c_attn.weight", "c_proj.weight", "c_fc.weight")
+    weights = {
+        (name if name.startswith("lm_head") else f"transformer.{name}"): (
+            value.T if name.endswith(transposed) else value
+        )
+        for name, value in model.state_dict().items()
+    }
+    theirs.load_state_dict(weights)
+    prompt = torch.tensor([[3, 1, 4, 1, 5]])
+    expected = theirs.generate(prompt, max_new_tokens=c.n_ctx - 5, do_sample=False)[0, 5:].tolist()
+    assert list(sample(model, prompt[0], c.n_ctx - 5, temperature=0)) == expected
+
+
+def test_sampling_follows_the_distribution() -> None:
+    model = tiny()
+    prompt = torch.tensor([7])
+    expected = model(prompt[None])[0, -1].softmax(-1)
+    drawn = torch.tensor([next(iter(sample(model, prompt, 1, seed=s))) for s in range(2000)])
+    share = torch.bincount(drawn, minlength=50) / 2000
+    assert (share - expected).abs().max().item() < 0.05
+
+
+def test_seeds() -> None:
+    model, tokenizer = tiny(vocab_size=26), CharTokenizer("abcdefghijklmnopqrstuvwxyz")
+    texts = [generate(model, tokenizer, "abc", 30, seed=s) for s in (1, 1, 2)]
+    assert texts[0] == texts[1] != texts[2]
+    assert texts[0].startswith("abc") and len(texts[0]) == 33
+
+
+def test_streamed_text_is_never_half_a_character() -> None:
+    model = tiny(vocab_size=257)
+    tokenizer = BPETokenizer([])
+    pieces = list(stream(model, tokenizer, "é", 60, temperature=2.0, seed=1))
+    whole = generate(model, tokenizer, "é", 60, temperature=2.0, seed=1)
+    assert "é" + "".join(pieces) == whole
+
+
+def test_an_empty_prompt_begins_a_document() -> None:
+    model, tokenizer = tiny(vocab_size=5), CharTokenizer("\nabcd")
+    from_start = list(sample(model, torch.tensor([tokenizer.start_id]), 8, seed=1))
+    assert generate(model, tokenizer, "", 8, seed=1) == tokenizer.decode(from_start)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"temperature": -1.0}, "temperature is -1.0"),
+        ({"temperature": float("nan")}, "temperature is nan"),
+        ({"top_k": 0}, "top_k is 0"),
+        ({"top_p": 0.0}, "top_p is 0.0"),
+        ({"top_p": 1.5}, "top_p is 1.5"),
+        ({"max_new_tokens": -1}, "max_new_tokens is -1"),
+        ({"prompt": "ab?"}, r"'\?'"),
+    ],
+)
+def test_refused_before_the_first_token(arguments: dict, message: str) -> None:  # type: ignore[type-arg]
+    options = {"prompt": "ab", "max_new_tokens": 5, **arguments}
+    with pytest.raises(ValueError, match=message):
+        stream(tiny(vocab_size=5), CharTokenizer("\nabcd"), **options)
+
+
+def test_asking_for_nothing_gives_the_prompt() -> None:
+    assert generate(tiny(vocab_size=5), CharTokenizer("\nabcd"), "ab", 0) == "ab"

@@ -1,0 +1,380 @@
+"""Text in, ids out, the same text back: and two ways of byte-level BPE that are one."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tokenizers
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gptlab.bpe import BYTES, PIECES, SYMBOLS, Merge, learn_merges, printable
+from gptlab.tokenizer import (
+    BPETokenizer,
+    CharTokenizer,
+    Tokenizer,
+    load_tokenizer,
+    tokenizer_from_json,
+)
+
+ENGLISH = "low lower lowest new newer newest, it's we'll  he\n\tran 2024 times!\n" * 3
+CHINESE = "预训练语言模型学习预测下一个词。语言模型,语言。\n你好,世界!" * 4
+EMOJI = "👩‍👩‍👧‍👦 family 🙂🙂🙂 e\u0301e\u0301 na\u00efve 🇨🇳🇨🇳 \x00\x1b[0m\r\n" * 3
+REPEATED = "aaaaaaaaa aaaa aaaaaaa ababababab bababa =======\n-----\n        x\n" * 2
+TEXTS = {"English": ENGLISH, "Chinese": CHINESE, "emoji": EMOJI, "repeated": REPEATED}
+EVERYTHING = "".join(TEXTS.values())
+
+few = settings(deadline=None, max_examples=100)
+#: Characters that every Unicode table of the last ten years agrees on.
+LONG_KNOWN = st.one_of(
+    st.characters(max_codepoint=0x24F),
+    st.characters(min_codepoint=0x300, max_codepoint=0x36F),
+    st.characters(min_codepoint=0x4E00, max_codepoint=0x9FA5),
+    st.characters(min_codepoint=0x1F300, max_codepoint=0x1F64F),
+    st.sampled_from(" \n\t'\u00a0\u2028\u3000\u200d\u0661²"),
+)
+
+
+@pytest.fixture(scope="module")
+def bpe() -> BPETokenizer:
+    return BPETokenizer.train(EVERYTHING, 400)
+
+
+# Round trips
+
+
+@few
+@given(text=st.text())
+def test_any_text_survives_bpe(bpe: BPETokenizer, text: str) -> None:
+    assert bpe.decode(bpe.encode(text)) == text
+
+
+@few
+@given(text=st.text(min_size=1))
+def test_any_text_survives_its_own_characters(text: str) -> None:
+    tokenizer = CharTokenizer.from_text(text)
+    ids = tokenizer.encode(text)
+    assert tokenizer.decode(ids) == text
+    assert sorted(set(ids)) == list(range(tokenizer.vocab_size))
+
+
+@pytest.mark.parametrize(
+    "text", ["", EMOJI, CHINESE, "e\u0301\u0301", "\x00\x7f\x85", "\ufeff\r\n"]
+)
+def test_awkward_texts_survive(bpe: BPETokenizer, text: str) -> None:
+    assert bpe.decode(bpe.encode(text)) == text
+
+
+@few
+@given(data=st.data())
+def test_a_stream_joined_is_the_whole(bpe: BPETokenizer, data: st.DataObject) -> None:
+    ids = data.draw(st.lists(st.integers(0, bpe.vocab_size - 1)))
+    assert "".join(bpe.decode_stream(iter(ids))) == bpe.decode(ids)
+
+
+def test_a_stream_never_shows_half_a_character() -> None:
+    bytes_only = BPETokenizer([])
+    ids = bytes_only.encode("a语🙂")
+    assert len(ids) == 1 + 3 + 4
+    assert list(bytes_only.decode_stream(iter(ids))) == ["a", "语", "🙂"]
+    assert "".join(bytes_only.decode_stream(ids[:-1])) == "a语�"
+
+
+def test_a_stream_comes_as_its_ids_do(bpe: BPETokenizer) -> None:
+    taken = []
+    pieces = bpe.decode_stream(taken.append(n) or n for n in bpe.encode("low 2024"))
+    assert next(pieces)
+    assert len(taken) == 1
+
+
+# Two ways of BPE
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+@pytest.mark.parametrize("vocab_size", [257, 300, 5000])
+def test_both_ways_learn_the_same(text: str, vocab_size: int) -> None:
+    fast = BPETokenizer.train(text, vocab_size)
+    slow = BPETokenizer.train(text, vocab_size, fast=False)
+    assert fast.merges == slow.merges
+    assert fast.to_json() == slow.to_json()
+    assert fast.encode(EVERYTHING) == slow.encode_slowly(EVERYTHING)
+
+
+@few
+@given(
+    texts=st.lists(st.text(st.sampled_from("ab c\n语'1"), max_size=60), max_size=4),
+    vocab_size=st.integers(257, 290),
+)
+def test_both_ways_break_ties_alike(texts: list[str], vocab_size: int) -> None:
+    fast = BPETokenizer.train(texts, vocab_size)
+    assert fast.merges == BPETokenizer.train(texts, vocab_size, fast=False).merges
+
+
+@few
+@given(text=st.text(LONG_KNOWN))
+def test_both_ways_encode_alike(bpe: BPETokenizer, text: str) -> None:
+    assert bpe.encode(text) == bpe.encode_slowly(text)
+
+
+def test_learning_is_counting_pairs_again_and_again() -> None:
+    """The oracle is the definition: count all pairs anew before each merge."""
+    order = {bytes([byte]): n for n, byte in enumerate(BYTES)}
+    words = [[bytes([b]) for b in piece.encode()] for piece in PIECES.findall(EVERYTHING)]
+    for merge in learn_merges(EVERYTHING, 60):
+        counts: dict[tuple[bytes, bytes], int] = {}
+        for word in words:
+            for pair in pairwise(word):
+                counts[pair] = counts.get(pair, 0) + 1
+        best = min(counts, key=lambda p: (-counts[p], order[p[0]], order[p[1]]))
+        assert (merge.left, merge.right, merge.count) == (*best, counts[best])
+        order[merge.token] = 256 + merge.rank
+        for word in words:
+            place = 0
+            while place < len(word) - 1:
+                if (word[place], word[place + 1]) == best:
+                    word[place : place + 2] = [merge.token]
+                place += 1
+
+
+def test_learning_can_be_watched() -> None:
+    merges = learn_merges("low low low lower")
+    assert next(merges) == Merge(0, b"l", b"o", 4)
+    assert str(next(merges)) == "lo + w → low (4 times)"
+    assert str(next(merges)) == "␣ + low → ␣low (3 times)"
+    assert list(merges) == []  # nothing else stands twice
+
+
+def test_merges_do_not_cross_texts() -> None:
+    assert list(learn_merges(["ab", "ab"])) == [Merge(0, b"a", b"b", 2)]
+    assert list(learn_merges(["a", "b", "a", "b"])) == []
+
+
+def test_merge_steps_go_from_bytes_to_tokens() -> None:
+    tokenizer = BPETokenizer([(b"l", b"o"), (b"lo", b"w"), (b"e", b"r"), (b" ", b"low")])
+    steps = tokenizer.merge_steps("low lower")
+    assert steps[0] == (None, ["l", "o", "w", "␣", "l", "o", "w", "e", "r"])
+    assert steps[1] == (0, ["lo", "w", "␣", "lo", "w", "e", "r"])
+    assert [step.rank for step in steps] == [None, 0, 1, 2, 3]
+    assert steps[-1].tokens == tokenizer.tokens(tokenizer.encode("low lower"))
+    assert tokenizer.merge_steps("") == [(None, [])]
+
+
+def test_pieces_are_split_as_by_the_library() -> None:
+    splitter = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    ranges = [(0, 0x250), (0x300, 0x370), (0x391, 0x3A2), (0x410, 0x450), (0x5D0, 0x5EB)]
+    ranges += [(0x621, 0x64B), (0x2000, 0x2070), (0x3000, 0x3097), (0x1F300, 0x1F650)]
+    for code in [code for first, end in ranges for code in range(first, end)]:
+        text = f"a{chr(code)}1{chr(code)}!{chr(code)} {chr(code)} 's"
+        theirs = [len(symbols) for symbols, _ in splitter.pre_tokenize_str(text)]
+        assert [len(piece.encode()) for piece in PIECES.findall(text)] == theirs, hex(code)
+
+
+# Ids
+
+
+def test_ids_follow_gpt2(bpe: BPETokenizer) -> None:
+    assert bpe.encode("!") == [0]  # as in GPT-2's vocabulary: "!" is 0, "~" 93, "¡" 94
+    assert bpe.decode([93]) == "~"
+    assert (SYMBOLS[0xA1], BYTES.index(0xA1)) == ("¡", 94)
+    assert (SYMBOLS[ord(" ")], BYTES.index(ord(" "))) == ("Ġ", 220)
+    assert (SYMBOLS[ord("\n")], BYTES.index(ord("\n"))) == ("Ċ", 198)
+    assert bpe.decode([256]) == (bpe.merges[0][0] + bpe.merges[0][1]).decode()
+    assert bpe.start_id == bpe.vocab_size - 1
+    assert bpe.decode([bpe.start_id]) == "<|endoftext|>"
+
+
+def test_the_name_of_a_special_token_is_ordinary_text(bpe: BPETokenizer) -> None:
+    text = "one<|endoftext|>two"
+    assert bpe.start_id not in bpe.encode(text)
+    assert bpe.encode(text) == bpe.encode_slowly(text)
+    special = bpe.encode(text, allow_special=True)
+    assert special == [*bpe.encode("one"), bpe.start_id, *bpe.encode("two")]
+    assert bpe.decode(special) == bpe.decode(bpe.encode(text)) == text
+    assert load_from_json(bpe).encode(text) == bpe.encode(text)
+
+
+def load_from_json(tokenizer: Tokenizer) -> Tokenizer:
+    return tokenizer_from_json(tokenizer.to_json())
+
+
+def test_a_small_text_gives_a_small_vocabulary() -> None:
+    assert BPETokenizer.train("abab", 1024).vocab_size == 258
+    assert BPETokenizer.train("", 1024).vocab_size == 257
+
+
+def test_characters_are_numbered_in_order() -> None:
+    tokenizer = CharTokenizer.from_text("b\nab")
+    assert tokenizer.encode("\nab") == [0, 1, 2]
+    assert tokenizer.start_id == 0
+    assert CharTokenizer("ba").start_id == 0
+    assert CharTokenizer("ab\n").start_id == 2
+    assert tokenizer.encode("") == []
+
+
+def test_ids_may_come_from_arrays(bpe: BPETokenizer) -> None:
+    ids = bpe.encode(CHINESE)
+    assert bpe.decode(np.array(ids, dtype=np.uint16)) == CHINESE
+    assert bpe.decode(torch.tensor(ids)) == CHINESE
+
+
+# What is shown
+
+
+@pytest.mark.parametrize(
+    ("piece", "shown"),
+    [
+        (b" the", "␣the"),
+        (b"\n\t\x00\x1b", r"\n\t\x00\x1b"),
+        ("语".encode(), "语"),
+        (b"\xe4", "‹e4›"),
+        (b" \xe4\xbd", "␣‹e4›‹bd›"),
+        ("\u202e\u200d\u00a0".encode(), r"\u202e\u200d\xa0"),
+        ("\u0301".encode(), "◌\u0301"),
+        ("e\u0301".encode(), "e\u0301"),
+        (b"<script>", "<script>"),
+    ],
+)
+def test_nothing_of_a_token_stays_unseen(piece: bytes, shown: str) -> None:
+    assert printable(piece) == shown
+
+
+def test_tokens_show_each_id(bpe: BPETokenizer) -> None:
+    assert BPETokenizer([]).tokens(BPETokenizer([]).encode("é ")) == ["‹c3›", "‹a9›", "␣"]
+    assert CharTokenizer("\na").tokens([0, 1]) == ["\\n", "a"]
+    assert all(token.isprintable() for token in bpe.tokens(range(bpe.vocab_size)))
+
+
+# Errors
+
+
+def test_an_unknown_character_is_named() -> None:
+    with pytest.raises(ValueError, match=r"'é' \(U\+00E9\) at position 3 .* 2 characters .*bpe"):
+        CharTokenizer("ab").encode("abaé")
+
+
+def test_lone_surrogates_are_refused(bpe: BPETokenizer) -> None:
+    text = "ab\ud83dc"
+    for attempt in (
+        bpe.encode,
+        bpe.encode_slowly,
+        bpe.merge_steps,
+        CharTokenizer("abc").encode,
+        CharTokenizer.from_text,
+        lambda text: list(learn_merges(text)),
+        lambda text: BPETokenizer.train(text, 300),
+    ):
+        with pytest.raises(ValueError, match=r"U\+D83D at position \d.*Remove it"):
+            attempt(text)
+    repaired = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    assert bpe.decode(bpe.encode(repaired)) == "ab�c"  # the way out that the message names
+
+
+@pytest.mark.parametrize("wrong", [-1, 400])
+def test_an_id_out_of_range_is_named(bpe: BPETokenizer, wrong: int) -> None:
+    for attempt in (bpe.decode, bpe.tokens, lambda ids: list(bpe.decode_stream(ids))):
+        with pytest.raises(ValueError, match=f"id {wrong} at position 1 .* 0 to 399"):
+            attempt([0, wrong])
+
+
+def test_impossible_tokenizers_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"vocab_size is 256.* need 257"):
+        BPETokenizer.train("text", 256)
+    with pytest.raises(ValueError, match="at least one character"):
+        CharTokenizer.from_text("")
+    with pytest.raises(ValueError, match="'a' more than once"):
+        CharTokenizer("aba")
+    with pytest.raises(ValueError, match="abc is not in the vocabulary"):
+        BPETokenizer([(b"abc", b"d")])
+
+
+# Files
+
+
+def test_saved_and_loaded_is_the_same(bpe: BPETokenizer, tmp_path: Path) -> None:
+    for tokenizer in (bpe, CharTokenizer.from_text(EVERYTHING)):
+        tokenizer.save(tmp_path / "new" / "folder")
+        loaded = load_tokenizer(tmp_path / "new" / "folder")
+        assert type(loaded) is type(tokenizer)
+        assert loaded.to_json() == tokenizer.to_json()
+        assert loaded.encode(EVERYTHING) == tokenizer.encode(EVERYTHING)
+        assert loaded.decode(loaded.encode(EVERYTHING)) == EVERYTHING
+        assert loaded.start_id == tokenizer.start_id
+
+
+def test_the_library_reads_our_file(bpe: BPETokenizer, tmp_path: Path) -> None:
+    bpe.save(tmp_path)
+    theirs = tokenizers.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    assert theirs.encode(EVERYTHING).ids == bpe.encode(EVERYTHING)
+    assert theirs.decode(bpe.encode(EVERYTHING)) == EVERYTHING
+    assert theirs.token_to_id("<|endoftext|>") == bpe.start_id
+
+
+def test_we_read_the_librarys_file(tmp_path: Path) -> None:
+    theirs = tokenizers.ByteLevelBPETokenizer()
+    theirs.train_from_iterator(
+        [EVERYTHING], vocab_size=350, special_tokens=["<pad>", "<|endoftext|>"], show_progress=False
+    )
+    theirs.save(str(tmp_path / "tokenizer.json"))
+    ours = load_tokenizer(tmp_path / "tokenizer.json")
+    assert isinstance(ours, BPETokenizer)
+    assert ours.encode(EVERYTHING) == theirs.encode(EVERYTHING).ids
+    assert ours.encode_slowly(EVERYTHING) == theirs.encode(EVERYTHING).ids
+    assert (ours.vocab_size, ours.start_id) == (theirs.get_vocab_size(), 1)
+    assert ours.decode([0]) == "<pad>"
+    assert 0 not in ours.encode("<pad>")
+    assert load_from_json(ours).encode(EVERYTHING) == theirs.encode(EVERYTHING).ids
+
+
+def test_older_files_write_a_merge_as_one_string(bpe: BPETokenizer) -> None:
+    data = json.loads(bpe.to_json())
+    data["model"]["merges"] = [" ".join(pair) for pair in data["model"]["merges"]]
+    assert tokenizer_from_json(json.dumps(data)).encode(EVERYTHING) == bpe.encode(EVERYTHING)
+
+
+def test_damaged_and_foreign_files_are_refused(bpe: BPETokenizer, tmp_path: Path) -> None:
+    good = json.loads(bpe.to_json())
+
+    def changed(**parts: object) -> str:
+        return json.dumps({**good, **parts})
+
+    model, splitter = good["model"], good["pre_tokenizer"]
+    damaged = {
+        bpe.to_json()[:1000]: "not JSON",
+        "": "not JSON",
+        "[" * 100_000: "missing or misplaced",
+        "[1]": "missing or misplaced",
+        "{}": "missing or misplaced",
+        '{"type": "char"}': "missing or misplaced",
+        '{"type": "char", "characters": "aa"}': "more than once",
+        changed(pre_tokenizer=None): "only byte-level BPE",
+        changed(model={"type": "WordPiece", "vocab": {}}): "this is WordPiece",
+        changed(normalizer={"type": "NFC"}): "normalizer",
+        changed(pre_tokenizer={**splitter, "add_prefix_space": True}): "add_prefix_space",
+        changed(pre_tokenizer={**splitter, "use_regex": False}): "use_regex",
+        changed(model={**model, "ignore_merges": True}): "ignore_merges",
+        changed(added_tokens=[]): r"no token <\|endoftext\|>",
+        changed(model={**model, "vocab": {**model["vocab"], "!": 7}}): "without a gap",
+        changed(model={**model, "vocab": {"x y": 0, "<|endoftext|>": 399}}): "without a gap",
+        changed(model={**model, "merges": [["a", "b", "c"]]}): "does not join two",
+        changed(model={**model, "merges": [["語", "a"]]}): "not made of bytes",
+        changed(model={**model, "merges": [["a", "ÿ"]]}): "not in the vocabulary",
+        changed(model={**model, "merges": 3}): "missing or misplaced",
+    }
+    for text, reason in damaged.items():
+        (tmp_path / "tokenizer.json").write_text(text, encoding="utf-8")
+        with pytest.raises(ValueError, match=reason) as caught:
+            load_tokenizer(tmp_path)
+        assert str(tmp_path / "tokenizer.json") in str(caught.value)
+    (tmp_path / "tokenizer.json").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ValueError, match=r"tokenizer\.json holds no tokenizer"):
+        load_tokenizer(tmp_path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"no tokenizer at .*tokenizer\.json"):
+        load_tokenizer(tmp_path)

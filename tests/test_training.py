@@ -1,0 +1,274 @@
+"""Training: it learns, it repeats itself exactly, it resumes, and it fails in the open."""
+
+import math
+import os
+import signal
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from gptlab.config import preset
+from gptlab.corpora import Corpus, from_text
+from gptlab.model import GPT
+from gptlab.training import (
+    FolderInUse,
+    History,
+    TrainingDiverged,
+    TrainSettings,
+    evaluate,
+    learning_rate_at,
+    make_optimizer,
+    train,
+)
+
+SMALL = TrainSettings(steps=20, batch_size=4, warmup=5, eval_every=10, device="cpu")
+#: Every letter follows from the two before it: learnable, and not by counting letters alone.
+TEXT = "".join("abcdefgh"[(i * i + i // 8) % 8] for i in range(6000))
+
+
+@pytest.fixture(scope="module")
+def corpus() -> Corpus:
+    return from_text(TEXT, tokenizer="char")
+
+
+def fresh(corpus: Corpus, name: str = "gpt2-tiny", **changes: object) -> GPT:
+    torch.manual_seed(0)
+    small = {"n_ctx": 16, "n_embd": 32, "n_layer": 2, "band": 4}
+    config = preset(name, vocab_size=corpus.tokenizer.vocab_size, **{**small, **changes})
+    return GPT(config)
+
+
+def weights(model: GPT) -> torch.Tensor:
+    return torch.cat([w.detach().flatten() for w in model.parameters()])
+
+
+@pytest.mark.parametrize("name", ["gpt1-tiny", "gpt2-tiny", "gpt3-tiny"])
+def test_learns_more_than_letter_frequencies(corpus: Corpus, name: str) -> None:
+    history = train(
+        fresh(corpus, name), corpus, replace(SMALL, steps=150, batch_size=8), progress=False
+    )
+    assert history.val_loss < 0.8 * math.log(8)
+    assert history.val_bits_per_byte == pytest.approx(history.val_loss / math.log(2))
+    assert history.column("val_loss")[-1] < history.column("val_loss")[0]
+
+
+def test_cannot_learn_what_is_random() -> None:
+    """A leak of the answer (targets not shifted, a broken mask) would show here as a low loss."""
+    numbers = torch.randint(8, (6000,), generator=torch.Generator().manual_seed(0)).tolist()
+    corpus = from_text("".join("abcdefgh"[i] for i in numbers), tokenizer="char")
+    history = train(fresh(corpus), corpus, replace(SMALL, steps=100), progress=False)
+    assert history.val_loss > math.log(8) - 0.02
+
+
+def test_same_seed_same_weights(corpus: Corpus) -> None:
+    models = [fresh(corpus, dropout=0.1) for _ in range(3)]
+    for model, seed in zip(models, (1, 1, 2), strict=True):
+        train(model, corpus, replace(SMALL, seed=seed), progress=False)
+    assert torch.equal(weights(models[0]), weights(models[1]))
+    assert not torch.equal(weights(models[0]), weights(models[2]))
+
+
+def test_the_global_random_state_is_left_alone(corpus: Corpus) -> None:
+    model = fresh(corpus)
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    train(model, corpus, SMALL, progress=False)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_accumulation_gives_the_same_update(corpus: Corpus) -> None:
+    whole, pieces = fresh(corpus), fresh(corpus)
+    train(whole, corpus, SMALL, progress=False)
+    train(pieces, corpus, replace(SMALL, accumulate=4), progress=False)
+    torch.testing.assert_close(weights(pieces), weights(whole), atol=1e-4, rtol=1e-3)
+
+
+def test_evaluation_by_brute_force(corpus: Corpus) -> None:
+    model = fresh(corpus).eval()
+    ids = torch.from_numpy(corpus.val.astype("int64"))
+    losses = []
+    for start in range(0, len(ids) - 16, 16):
+        logits = model(ids[None, start : start + 16])[0]
+        losses.append(torch.nn.functional.cross_entropy(logits, ids[start + 1 : start + 17]))
+    assert evaluate(model, corpus, batch_tokens=100) == pytest.approx(
+        torch.stack(losses).mean().item(), abs=1e-5
+    )
+
+
+def test_schedule() -> None:
+    settings = TrainSettings(steps=100, warmup=10, learning_rate=1.0, final_fraction=0.1)
+    rates = [learning_rate_at(step, settings) for step in range(101)]
+    assert rates[:10] == pytest.approx([0.1 * (i + 1) for i in range(10)])
+    assert max(rates) == 1.0
+    assert rates[55] == pytest.approx(0.1 + 0.9 / 2)
+    assert rates[100] == pytest.approx(0.1)
+    assert learning_rate_at(0, replace(settings, warmup=0)) == 1.0
+
+
+def test_only_matrices_decay(corpus: Corpus) -> None:
+    model = fresh(corpus)
+    decayed, free = make_optimizer(model, TrainSettings(weight_decay=0.3)).param_groups
+    assert decayed["weight_decay"] == 0.3 and free["weight_decay"] == 0
+    assert {w.dim() for w in decayed["params"]} == {2} and {w.dim() for w in free["params"]} == {1}
+    assert len(decayed["params"]) + len(free["params"]) == len(list(model.parameters()))
+
+
+def test_gradients_are_clipped(corpus: Corpus) -> None:
+    """With Adam the size of a step hides the clipping, so look at the gradient itself."""
+    model, seen = fresh(corpus), []
+    settings = replace(SMALL, steps=3, clip=0.01)
+    model.register_forward_pre_hook(
+        lambda *_: seen.extend(w.grad.norm() for w in model.parameters() if w.grad is not None)
+    )
+    history = train(model, corpus, replace(settings, eval_every=1), progress=False)
+    assert min(history.column("grad_norm")) > 0.01
+    norm = torch.stack([w.grad.norm() for w in model.parameters() if w.grad is not None]).norm()
+    assert norm.item() == pytest.approx(0.01, rel=1e-3)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+def test_resume_is_bit_identical(corpus: Corpus, tmp_path: Path, dropout: float) -> None:
+    straight = fresh(corpus, dropout=dropout)
+    expected = train(straight, corpus, SMALL, progress=False)
+
+    def stop_at_7(step: int, model: GPT) -> None:
+        if step == 6:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    stopped = fresh(corpus, dropout=dropout)
+    first = train(stopped, corpus, SMALL, out=tmp_path, progress=False, watch=stop_at_7)
+    assert first.interrupted and not math.isnan(first.val_loss)
+    resumed = fresh(corpus, dropout=dropout)
+    second = train(resumed, corpus, SMALL, out=tmp_path, resume=True, progress=False)
+    assert torch.equal(weights(resumed), weights(straight))
+    for name in ("step", "train_loss", "val_loss", "learning_rate", "grad_norm"):
+        assert second.column(name) == expected.column(name)
+    assert second.val_loss == expected.val_loss and not second.interrupted
+
+
+def test_a_finished_run_resumes_to_itself(corpus: Corpus, tmp_path: Path) -> None:
+    first = train(fresh(corpus), corpus, SMALL, out=tmp_path, progress=False)
+    again = train(fresh(corpus), corpus, SMALL, out=tmp_path, resume=True, progress=False)
+    assert again.val_loss == first.val_loss and again.records == first.records
+
+
+def test_resume_with_other_settings_is_refused(corpus: Corpus, tmp_path: Path) -> None:
+    train(fresh(corpus), corpus, SMALL, out=tmp_path, progress=False)
+    with pytest.raises(ValueError, match=r"learning_rate.*0\.003, 0\.5"):
+        train(
+            fresh(corpus), corpus, replace(SMALL, learning_rate=0.5), out=tmp_path, resume=True,
+            progress=False,
+        )  # fmt: skip
+    with pytest.raises(ValueError, match="another model"):
+        train(fresh(corpus, n_layer=1), corpus, SMALL, out=tmp_path, resume=True, progress=False)
+    with pytest.raises(FileExistsError, match="already holds a run"):
+        train(fresh(corpus), corpus, SMALL, out=tmp_path, progress=False)
+
+
+def test_nothing_to_resume(corpus: Corpus, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no checkpoint"):
+        train(fresh(corpus), corpus, SMALL, out=tmp_path, resume=True, progress=False)
+    with pytest.raises(ValueError, match="resume needs"):
+        train(fresh(corpus), corpus, SMALL, resume=True, progress=False)
+
+
+def test_a_loss_that_is_no_number_stops_the_run(corpus: Corpus, tmp_path: Path) -> None:
+    model = fresh(corpus)
+
+    def poison(step: int, model: GPT) -> None:
+        if step == 12:
+            with torch.no_grad():
+                model.wte.weight[0, 0] = math.nan
+
+    with pytest.raises(TrainingDiverged, match=r"at step 13 .*nan.*last good checkpoint"):
+        train(
+            model, corpus, replace(SMALL, save_every=5), out=tmp_path, progress=False, watch=poison
+        )
+    from gptlab.checkpoints import load
+
+    checkpoint = load(tmp_path)
+    assert checkpoint.step == 10
+    assert all(w.isfinite().all() for w in checkpoint.weights.values())
+
+
+def test_two_runs_cannot_share_a_folder(corpus: Corpus, tmp_path: Path) -> None:
+    refused: list[BaseException] = []
+
+    def second_run() -> None:
+        try:
+            train(fresh(corpus), corpus, SMALL, out=tmp_path, progress=False)
+        except FolderInUse as error:
+            refused.append(error)
+
+    def start_another(step: int, model: GPT) -> None:
+        if step == 3:
+            other = threading.Thread(target=second_run)
+            other.start()
+            other.join()
+
+    train(fresh(corpus), corpus, SMALL, out=tmp_path, progress=False, watch=start_another)
+    assert len(refused) == 1 and str(tmp_path) in str(refused[0])
+
+
+def test_interrupt_keeps_what_was_learned(corpus: Corpus) -> None:
+    model = fresh(corpus)
+    before = weights(model)
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    began = time.monotonic()
+    history = train(model, corpus, replace(SMALL, steps=100_000), progress=False)
+    assert time.monotonic() - began < 60
+    assert history.interrupted and not torch.equal(weights(model), before)
+
+
+def test_the_bar_stays_out_of_standard_output(
+    corpus: Corpus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(fresh(corpus), corpus, SMALL)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "20/20" in captured.err and "tokens/s" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"steps": 0}, "steps is 0"),
+        ({"batch_size": 10, "accumulate": 4}, "batch_size is 10 and accumulate is 4"),
+        ({"learning_rate": -1.0}, "learning_rate is -1.0"),
+        ({"learning_rate": math.nan}, "learning_rate is nan"),
+        ({"beta2": 1.0}, "beta2 is 1.0"),
+    ],
+)
+def test_impossible_settings(changes: dict, message: str) -> None:  # type: ignore[type-arg]
+    with pytest.raises(ValueError, match=message):
+        TrainSettings(**changes)
+
+
+def test_impossible_runs(corpus: Corpus) -> None:
+    for changes, message in [
+        ({"device": "tpu"}, "device is 'tpu'"),
+        ({"precision": "int4"}, "precision is 'int4'"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            train(fresh(corpus), corpus, replace(SMALL, **changes), progress=False)
+    with pytest.raises(ValueError, match="vocab_size is 99"):
+        train(fresh(corpus).__class__(preset("gpt2-tiny", vocab_size=99)), corpus, progress=False)
+
+
+def test_it_says_where_it_ran(corpus: Corpus) -> None:
+    history: History = train(fresh(corpus), corpus, SMALL, progress=False)
+    assert "CPU" in history.hardware and "float32" in history.hardware
+
+
+@pytest.mark.gpu
+def test_trains_on_a_gpu_in_bfloat16(corpus: Corpus) -> None:
+    history = train(
+        fresh(corpus), corpus, replace(SMALL, steps=150, device="cuda"), progress=False
+    )
+    assert "bfloat16" in history.hardware and history.val_loss < 0.8 * math.log(8)
