@@ -1,7 +1,7 @@
 """GPT-1, GPT-2 and GPT-3 in one small package: from text to a model, its loss and its inside.
 
-Each step is one module, and imports point only to the left:
-config, attention, model, tokenizer, corpora, checkpoints, training, generation, tracing, compare, plots.
+Each step is one module, and imports point only to the left: config, attention, model, tokenizer,
+corpora, checkpoints, training, generation, tracing, compare, plots.
 """
 
 from gptlab.scale import describe, pick, scale

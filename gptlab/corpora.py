@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -149,12 +149,12 @@ def python_docs(
     tokenizer: str | Tokenizer = "bpe",
     vocab_size: int = 1024,
     max_bytes: int | None = None,
-    sources: tuple[str, ...] = ("python",),
+    sources: Sequence[str] = ("python",),
 ) -> Corpus:
     """Make a corpus of the documentation that Python carries: no download, no import.
 
     The docstrings of the standard library and Python's language reference, about 2 MB, split by
-    module. Reading them takes about three seconds, once. Another version of Python gives a
+    module. Reading them takes a few seconds, once. Another version of Python gives a
     slightly different text.
 
     Args:
@@ -162,7 +162,7 @@ def python_docs(
         vocab_size: of the bpe tokenizer.
         max_bytes: about so much text at most, for quick runs.
         sources: "python" for the standard library, and names of installed packages; "numpy" and
-            "matplotlib" take a second more, "torch" some twenty.
+            "matplotlib" take a few seconds more, "torch" some twenty.
 
     Returns:
         The corpus. Each document follows the tokenizer's end-of-text, or ends in a blank line
@@ -172,7 +172,8 @@ def python_docs(
         FileNotFoundError: if Python came without its library's source files.
         ValueError: if a package is not installed, or there is too little for two splits.
     """
-    train, val = docstrings.documents(tuple(sources), max_bytes)
+    sources = (sources,) if isinstance(sources, str) else tuple(sources)
+    train, val = docstrings.documents(sources, max_bytes)
     # Learned from about a megabyte, evenly spread: more changes few merges.
     every = -(-sum(map(len, train)) // 2**20)
     tokenizer = _make_tokenizer(tokenizer, vocab_size, train[::every], [*train, *val, "\n"])
@@ -185,7 +186,7 @@ def python_docs(
         for part in (train, val)
     ]
     sizes = [sum(len(document.encode()) + 2 for document in part) for part in (train, val)]
-    name = "Python docs" if tuple(sources) == ("python",) else f"docs of {', '.join(sources)}"
+    name = "Python docs" if sources == ("python",) else f"docs of {', '.join(sources)}"
     return Corpus(name, tokenizer, ids[0], ids[1], sizes[0], sizes[1], "split by module")
 
 
@@ -232,11 +233,11 @@ def from_file(
         ValueError: if it is empty, too short to split, or not UTF-8, or an argument is impossible.
     """
     path = Path(path)
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; a corpus is made from one text file.")
     try:
+        if path.is_dir():
+            raise IsADirectoryError(f"{path} is a folder; a corpus is made from one text file.")
         file = path.open("rb")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(f"there is no file {path.absolute()}; check the path.") from None
     except PermissionError:
         raise PermissionError(
@@ -299,6 +300,8 @@ def _make_tokenizer(
     if tokenizer == "bpe":
         return BPETokenizer.train(train, vocab_size)
     if tokenizer == "char":
-        # A character that only validation text holds would otherwise have no id.
-        return CharTokenizer("".join(sorted(set().union(*everything))))
+        alphabet: set[str] = set()
+        for piece in everything:  # else a character that only validation text holds had no id
+            alphabet.update(piece)
+        return CharTokenizer("".join(sorted(alphabet)))
     raise ValueError(f"tokenizer is {tokenizer!r}; it must be 'bpe', 'char' or a Tokenizer.")

@@ -47,7 +47,7 @@ def documents(
 ) -> tuple[list[str], list[str]]:
     """Collect docstrings and Python's language reference, split by module.
 
-    Reading the whole standard library takes about three seconds, and later calls none.
+    Reading the whole standard library takes a few seconds, and later calls next to none.
 
     Args:
         sources: "python" for the standard library, else names of installed packages.

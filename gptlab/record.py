@@ -24,7 +24,7 @@ from gptlab.training import TrainSettings, train
 _DATA = Path(__file__).parent / "data"
 
 
-def record_model(corpus: Corpus, folder: Path, steps: int = 6000) -> None:
+def record_model(corpus: Corpus, folder: Path, steps: int = 4000) -> None:
     """Train the bundled model and leave only what is needed to use it."""
     torch.manual_seed(1)
     model = GPT(preset("gpt2-tiny", vocab_size=corpus.tokenizer.vocab_size))
@@ -52,12 +52,12 @@ def record_experiment(name: str, corpus: Corpus, path: Path, seeds: Sequence[int
     """Run one experiment at full size and save after each run."""
     vocabulary = corpus.tokenizer.vocab_size
     variants = {
-        "generations": lambda: experiments.generations(vocabulary, 1_000_000),
-        "ladder": lambda: experiments.ladder(vocabulary, 500_000),
+        "generations": lambda: experiments.generations(vocabulary, 400_000),
+        "ladder": lambda: experiments.ladder(vocabulary, 250_000),
         "depth": lambda: experiments.depth(vocabulary),
-        "sizes": lambda: experiments.sizes(vocabulary, 500_000),
+        "sizes": lambda: experiments.sizes(vocabulary, 250_000),
         "amounts": lambda: experiments.amounts(
-            vocabulary, [62_500, 125_000, 250_000, 500_000, 1_000_000]
+            vocabulary, [62_500, 125_000, 250_000, 500_000]
         ),
     }[name]()
     compare.run(

@@ -62,7 +62,7 @@ class TrainSettings:
     steps: int = 1000
     batch_size: int = 12
     accumulate: int = 1
-    learning_rate: float = 3e-3
+    learning_rate: float = 2e-3
     warmup: int = 100
     final_fraction: float = 0.1
     weight_decay: float = 0.1
