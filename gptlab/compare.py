@@ -25,7 +25,7 @@ from gptlab.corpora import Corpus
 from gptlab.generation import generate
 from gptlab.model import GPT
 from gptlab.tables import Table
-from gptlab.training import TrainSettings, Watch, train
+from gptlab.training import TrainSettings, Watch, progress_file, train
 
 #: Two-sided 95 % points of Student's t, by degrees of freedom.
 _T95 = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23)
@@ -283,7 +283,7 @@ def _one(
     torch.manual_seed(seed)
     model = GPT(variant.config)
     if progress:
-        print(f"{variant.name}, seed {seed}", file=_progress_file())
+        print(f"{variant.name}, seed {seed}", file=progress_file())
     history = train(
         model,
         corpus,

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 from torch import Tensor
@@ -407,17 +407,21 @@ class _Run:
 
 def _bar(total: int, done: int, shown: bool, why: str) -> tqdm[Any]:
     """Show a progress bar: on standard error in a terminal, in the cell's output in a notebook."""
-    in_notebook = "ipykernel" in sys.modules
     return tqdm(
         total=total,
         initial=done,
         disable=not shown,
-        file=sys.stdout if in_notebook else sys.stderr,
-        desc=why,
+        file=progress_file(),
+        desc=why.partition(",")[0],
         unit="step",
         mininterval=0.2,
-        ncols=None if not in_notebook else 110,
+        dynamic_ncols=True,
     )
+
+
+def progress_file() -> TextIO:
+    """Where progress is told: in a notebook the cell's output, elsewhere standard error."""
+    return sys.stdout if "ipykernel" in sys.modules else sys.stderr
 
 
 @contextmanager
