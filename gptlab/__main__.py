@@ -12,6 +12,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--save-every", type=int, default=250, help="updates between checkpoints (%(default)s)"
     )
-    train.add_argument("--seed", type=int, default=1, help="weights, batches, dropout (%(default)s)")
+    train.add_argument(
+        "--seed", type=int, default=1, help="weights, batches, dropout (%(default)s)"
+    )
     _training_options(train, defaults.batch_size)
     train.add_argument("--out", type=Path, required=True, help="folder for the run's checkpoints")
 
@@ -190,9 +193,7 @@ def _compare(options: dict[str, Any]) -> int:
         picture.save(written[-1])
     print(results.table())
     names = [name for name in results.variants if results.of(name)]
-    verdicts = [
-        results.verdict(a, b, "val_bits_per_byte") for a, b in zip(names, names[1:], strict=False)
-    ]
+    verdicts = [results.verdict(a, b, "val_bits_per_byte") for a, b in pairwise(names)]
     print("Bits per byte:", *verdicts, sep="\n")
     report = {
         name: {
@@ -201,7 +202,9 @@ def _compare(options: dict[str, Any]) -> int:
         }
         for name in names
     }
-    print(json.dumps({"variants": report, "verdicts": verdicts, "files": [str(p) for p in written]}))
+    print(
+        json.dumps({"variants": report, "verdicts": verdicts, "files": [str(p) for p in written]})
+    )
     return _DONE if len(results.runs) == planned else _STOPPED
 
 
@@ -243,9 +246,7 @@ def _given(
 ) -> dict[str, Any]:
     """Keep the options that were given a value and are among the names."""
     return {
-        name: options[name]
-        for name in names
-        if name not in leave and options.get(name) is not None
+        name: options[name] for name in names if name not in leave and options.get(name) is not None
     }
 
 

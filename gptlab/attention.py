@@ -101,8 +101,8 @@ def fast_attend(
     if n_query == n_key:
         return F.scaled_dot_product_attention(q, k, v, is_causal=True, dropout_p=dropout)
     # A single new token may look at everything before it: no mask to build while generating.
-    mask = None if n_query == 1 else causal_mask(n_query, n_key).to(q.device)
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
+    whole = None if n_query == 1 else causal_mask(n_query, n_key).to(q.device)
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=whole, dropout_p=dropout)
 
 
 def _banded(q: Tensor, k: Tensor, v: Tensor, band: int, dropout: float) -> Tensor:

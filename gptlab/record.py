@@ -56,9 +56,7 @@ def record_experiment(name: str, corpus: Corpus, path: Path, seeds: Sequence[int
         "ladder": lambda: experiments.ladder(vocabulary, 250_000),
         "depth": lambda: experiments.depth(vocabulary),
         "sizes": lambda: experiments.sizes(vocabulary, 250_000),
-        "amounts": lambda: experiments.amounts(
-            vocabulary, [62_500, 125_000, 250_000, 500_000]
-        ),
+        "amounts": lambda: experiments.amounts(vocabulary, [62_500, 125_000, 250_000, 500_000]),
     }[name]()
     compare.run(
         variants,

@@ -14,7 +14,7 @@ from gptlab.plots.picture import Picture
 _WAITS = (widgets.Text, widgets.Textarea)
 
 
-class Explorer(widgets.VBox):  # type: ignore[misc]
+class Explorer(widgets.VBox):
     """Controls, the picture they drive, and the sentence that says what it shows.
 
     Screen readers are told the sentence whenever it changes; GitHub and a terminal get the sentence

@@ -388,8 +388,10 @@ class _Run:
         checkpoint.load_into(self.model)
         checkpoints.restore_optimizer(self.optimizer, self.model, checkpoint.optimizer)
         state = checkpoint.state
-        history = {k: math.nan if v is None else v for k, v in state["history"].items()}
-        self.history = History(**{**history, "hardware": self.hardware.why})
+        history: dict[str, Any] = state["history"]
+        history = {k: math.nan if v is None else v for k, v in history.items()}
+        self.history = History(**history)
+        self.history.hardware = self.hardware.why
         self.step = checkpoint.step
         self.losses = state["losses"]
         self.train_seconds = state["train_seconds"]

@@ -8,8 +8,21 @@ import torch
 
 from gptlab import plots
 from gptlab.attention import causal_mask
+from gptlab.compare import Results, Run
 from gptlab.config import preset
-from tests.test_compare import made_up
+
+
+def made_up(losses: dict[str, list[float]], tokens: dict[str, int] | None = None) -> Results:
+    """Results with the given losses, as if they had been measured."""
+    look = {"step": 1, "tokens": 10, "val_loss": 1.0, "val_bits_per_byte": 1.0}
+    runs = [
+        Run(name, seed, 10, 8, (tokens or {}).get(name, 100), loss, loss / 2, 5.0, 2.0, [look], "")
+        for name, values in losses.items()
+        for seed, loss in enumerate(values)
+    ]
+    about = {name: {"config": preset("gpt2-tiny").to_dict(), "settings": {}} for name in losses}
+    return Results("made up", "a corpus", {}, about, runs)
+
 
 ODD = ["$x$", "<b>", "\\frac{", "注意", ""]
 

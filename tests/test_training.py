@@ -268,7 +268,5 @@ def test_it_says_where_it_ran(corpus: Corpus) -> None:
 
 @pytest.mark.gpu
 def test_trains_on_a_gpu_in_bfloat16(corpus: Corpus) -> None:
-    history = train(
-        fresh(corpus), corpus, replace(SMALL, steps=150, device="cuda"), progress=False
-    )
+    history = train(fresh(corpus), corpus, replace(SMALL, steps=150, device="cuda"), progress=False)
     assert "bfloat16" in history.hardware and history.val_loss < 0.8 * math.log(8)

@@ -188,7 +188,7 @@ def _span(tokens: Sequence[str]) -> str:
 
 def _strongest(weights: Tensor, tokens: Sequence[str]) -> str:
     """Name the strongest link between two different tokens."""
-    others = weights - weights * np.eye(len(tokens))
+    others = weights.clone().fill_diagonal_(0)
     query, key = divmod(int(others.argmax()), len(tokens))
     return f"“{tokens[query]}” looks at “{tokens[key]}” ({others.max():.2f})"
 

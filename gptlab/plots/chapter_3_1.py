@@ -6,12 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from gptlab.plots.picture import COLOURS, LINES, MARKERS, Picture, new_figure
-from gptlab.training import History
+from gptlab.plots.picture import COLOURS, Picture, new_figure
 
 _HATCHES = ("", "//", "..", "xx")
 
@@ -26,9 +24,7 @@ def arrows(vectors: Mapping[str, Sequence[float]], title: str = "") -> Picture:
     names = list(vectors)
     points = np.array([vectors[name] for name in names], dtype=float)
     dots = points @ points.T
-    i, j = max(
-        ((i, j) for i in range(len(names)) for j in range(i)), key=lambda pair: dots[pair]
-    )
+    i, j = max(((i, j) for i in range(len(names)) for j in range(i)), key=lambda pair: dots[pair])
     best = f"{names[j]} and {names[i]}"
     figure, axes = new_figure(4.2, 4.2)
     ax = axes[0, 0]
@@ -88,14 +84,12 @@ def _numbers(ax: Axes, matrix: Tensor) -> None:
     finite = matrix[matrix.isfinite()]
     low, high = float(finite.min()), float(finite.max())
     # Weights always run from 0 to 1, so that two pictures of weights compare.
-    if 0 <= low and high <= 1:
+    if low >= 0 and high <= 1:
         low, high = 0.0, 1.0
     ax.imshow(matrix.clamp(low, high).numpy(), cmap="cividis", vmin=low, vmax=high)
     for (i, j), value in np.ndenumerate(matrix.numpy()):
         if math.isinf(value):
-            ax.add_patch(
-                _square(i, j)
-            )
+            ax.add_patch(_square(i, j))
             ax.text(j, i, "−∞", ha="center", va="center", fontsize=8, color="0.35")
             continue
         light = (value - low) / max(high - low, 1e-9) > 0.5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +44,7 @@ class Picture:
     def png(self, dpi: int = 110) -> bytes:
         """Return the picture as PNG bytes."""
         buffer = io.BytesIO()
-        self.figure.savefig(
-            buffer,
-            format="png",
-            dpi=dpi,
-            bbox_inches="tight",
-            facecolor="white",
-            metadata={"Description": self.alt},
-        )
+        self._write(buffer, "png", {"Description": self.alt}, dpi)
         return buffer.getvalue()
 
     def save(self, path: Path | str) -> None:
@@ -62,7 +56,17 @@ class Picture:
         key = {".svg": "Description", ".pdf": "Subject"}.get(path.suffix)
         if key is None:
             raise ValueError(f"cannot write {path}; use an ending of .png, .svg or .pdf.")
-        self.figure.savefig(path, bbox_inches="tight", facecolor="white", metadata={key: self.alt})
+        self._write(path, path.suffix[1:], {key: self.alt})
+
+    def _write(
+        self, to: Path | io.BytesIO, kind: str, metadata: dict[str, str], dpi: int = 110
+    ) -> None:
+        with warnings.catch_warnings():
+            # A sign the font lacks is drawn as a box; the description still has it.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+            self.figure.savefig(
+                to, format=kind, dpi=dpi, bbox_inches="tight", facecolor="white", metadata=metadata
+            )
 
     def __repr__(self) -> str:
         """Return the description."""

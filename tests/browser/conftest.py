@@ -48,7 +48,9 @@ def find_browser() -> str | None:
     named = os.environ.get("GPTLAB_CHROMIUM")
     found = [named] if named else [shutil.which(name) for name in BROWSERS]
     mac = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
-    found += sorted(map(str, Path.home().glob(".cache/ms-playwright/chromium-*/chrome-linux*/chrome")))
+    found += sorted(
+        map(str, Path.home().glob(".cache/ms-playwright/chromium-*/chrome-linux*/chrome"))
+    )
     found += [str(mac)] if mac.exists() else []
     return next((path for path in found if path), None)
 
@@ -251,8 +253,10 @@ class Notebook:
         # Not awaited: it returns when all cells have run, and nothing could be watched meanwhile.
         self.page.evaluate("() => void jupyterapp.commands.execute('notebook:run-all-cells')")
         self._wait_for(
-            lambda state: state["errors"]
-            or (state["idle"] and not state["running"] and state["counted"] == state["cells"]),
+            lambda state: (
+                state["errors"]
+                or (state["idle"] and not state["running"] and state["counted"] == state["cells"])
+            ),
             timeout,
             "every cell to run",
         )

@@ -31,7 +31,17 @@ def test_an_empty_answer_is_no_mistake(judge: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize("judge", CHECKS)
 def test_no_answer_crashes_the_check(judge: Callable[..., Any]) -> None:
-    for answer in ("text", [1, 2], {}, object(), True, math.nan, crashing, lambda: 1, torch.ones(2)):
+    for answer in (
+        "text",
+        [1, 2],
+        {},
+        object(),
+        True,
+        math.nan,
+        crashing,
+        lambda: 1,
+        torch.ones(2),
+    ):
         verdict = judge(answer)
         assert verdict.state == "wrong" and verdict.message, answer
 
@@ -122,9 +132,7 @@ def test_attention_right(answer: Callable[..., Any]) -> None:
 
 
 def with_scale(factor: Callable[[Tensor], float]) -> Callable[..., Tensor]:
-    return lambda q, k, v, mask: (
-        hide(q @ k.transpose(-2, -1) * factor(q), mask).softmax(-1) @ v
-    )
+    return lambda q, k, v, mask: hide(q @ k.transpose(-2, -1) * factor(q), mask).softmax(-1) @ v
 
 
 MISTAKES: list[tuple[Callable[..., Any], str]] = [
