@@ -1,4 +1,4 @@
-"""Attention, twice: written out so that it can be read and seen, and fast so that it can be trained.
+"""Attention, twice: written out to be read and seen, and fast to be trained.
 
 The written-out path (`attend`) returns the weights and is what chapter 3.1 builds. The fast path
 (`fast_attend`) never holds the weights; its banded form costs O(T · band) instead of O(T²).

@@ -423,7 +423,9 @@ def _bar(total: int, done: int, shown: bool, why: str) -> tqdm[Any]:
 
 def progress_file() -> TextIO:
     """Where progress is told: in a notebook the cell's output, elsewhere standard error."""
-    return sys.stdout if "ipykernel" in sys.modules else sys.stderr
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return sys.stdout if hasattr(shell, "kernel") else sys.stderr
 
 
 @contextmanager

@@ -81,7 +81,7 @@ def test_compare_writes_table_figure_and_json(text: Path, tmp_path: Path) -> Non
     ("arguments", "message"),
     [
         (["train", "--text", "missing.txt", "--out", "x"], "missing.txt"),
-        (["train", "--text", ".", "--out", "x"], "director"),
+        (["train", "--text", ".", "--out", "x"], "is a folder"),
         (["train", "--text", "missing.txt", "--n-head", "3", "--out", "x"], "n_head is 3"),
         (["compare", "--text", "missing.txt", "--seeds", "1", "--out", "x"], "--seeds is 1"),
         (["generate", "--model", "nowhere"], "no checkpoint in nowhere"),

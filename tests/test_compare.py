@@ -98,7 +98,7 @@ def test_table_as_text_and_html() -> None:
 
 
 def test_a_real_comparison(tmp_path: Path) -> None:
-    corpus = from_text("to be or not to be, that is the question. " * 60, tokenizer="char")
+    corpus = from_text("to be or not to be, that is the question. " * 200, tokenizer="char")
     vocabulary = corpus.tokenizer.vocab_size
     settings = TrainSettings(batch_size=4, device="cpu")
     variants = experiments.generations(vocabulary, 1024, settings, n_layer=2, n_embd=16)
