@@ -113,7 +113,7 @@ def test_guessing_bytes_evenly_costs_eight_bits_a_byte(tokenizer: str) -> None:
 
 
 @settings(deadline=None, max_examples=60)
-@given(text=st.text(min_size=30), fraction=st.floats(0.05, 0.95))
+@given(text=st.text(min_size=100), fraction=st.floats(0.05, 0.95))
 def test_the_parts_share_no_text_and_miss_none(text: str, fraction: float) -> None:
     corpus = from_text(text, "char", val_fraction=fraction)
     train, val = corpus.tokenizer.decode(corpus.train), corpus.tokenizer.decode(corpus.val)
