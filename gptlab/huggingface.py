@@ -55,12 +55,12 @@ def to_transformers(model: GPT) -> PreTrainedModel:
     """Return a `transformers` model with our weights: OpenAI GPT for GPT-1, GPT-2 for GPT-2.
 
     Raises:
-        ValueError: for banded attention or a mix of generations, which these classes cannot express.
+        ValueError: for banded attention or a mix of generations, which they cannot express.
     """
     from transformers import GPT2Config, GPT2LMHeadModel, OpenAIGPTConfig, OpenAIGPTLMHeadModel
 
     c = model.config
-    shape = {
+    shape: dict[str, Any] = {
         "vocab_size": c.vocab_size,
         "n_positions": c.n_ctx,
         "n_embd": c.n_embd,
