@@ -143,6 +143,7 @@ def _shaped(name: str, theirs: Any, gelu: str, allowed: tuple[str, ...]) -> GPTC
     return preset(
         name,
         n_ctx=theirs.n_positions,
+        dropout=theirs.resid_pdrop,
         tie_weights=getattr(theirs, "tie_word_embeddings", True),
         **{field: getattr(theirs, field) for field in names},
     )
