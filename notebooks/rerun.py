@@ -44,6 +44,7 @@ def tidy(book: NotebookNode) -> NotebookNode:
         cell.metadata = {k: v for k, v in cell.metadata.items() if k == "tags"}
         if cell.cell_type != "code":
             continue
+        cell.outputs = merge_streams(cell.outputs)
         for output in cell.outputs:
             output.get("data", {}).pop(WIDGET, None)
             if output.get("name") == "stdout":
@@ -52,6 +53,21 @@ def tidy(book: NotebookNode) -> NotebookNode:
                 output.text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
         cell.outputs = [o for o in cell.outputs if "data" not in o or o.data]
     return book
+
+
+def merge_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Join what a cell printed in many pieces, as JupyterLab shows it."""
+    merged: list[NotebookNode] = []
+    for output in outputs:
+        if (
+            merged
+            and output.output_type == "stream"
+            and output.get("name") == merged[-1].get("name")
+        ):
+            merged[-1].text += output.text
+        else:
+            merged.append(output)
+    return merged
 
 
 def problems(book: NotebookNode) -> list[str]:

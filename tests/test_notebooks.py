@@ -65,6 +65,7 @@ def test_problems_are_found() -> None:
 
 def test_only_the_last_state_of_a_progress_bar_is_kept() -> None:
     cell = nbformat.v4.new_code_cell("1")
-    cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text="a\r 0%\r 100%\nend\n")]
+    pieces = ["a\r 0%", "\r 50%", "\r 100%\nend\n"]
+    cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=text) for text in pieces]
     book = rerun.tidy(nbformat.v4.new_notebook(cells=[cell]))
     assert book.cells[0].outputs[0].text == " 100%\nend\n"
