@@ -8,6 +8,7 @@ Every way to fail ends in one line that says what is wrong and how to get past i
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -174,10 +175,8 @@ def install() -> None:
         if news := progress(line):
             print(f"  {news}", flush=True)
     if pip.wait():
-        try:
+        with contextlib.suppress(OSError):  # the disk is full, which is then the news
             LOG.write_text("\n".join(said) + "\n", encoding="utf-8")
-        except OSError:
-            pass  # the disk is full, which is then the news
         raise SetupError(explain(said))
 
 

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
-import torch
 from torch import Tensor
 
 from gptlab.plots.picture import COLOURS, LINES, MARKERS, Picture, new_figure

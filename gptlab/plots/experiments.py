@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -69,7 +70,7 @@ def ladder_steps(results: Results, what: str = "val_bits_per_byte", title: str =
             )
     ax.set_yticks(range(len(names)), [name.replace("$", r"\$") for name in names])
     ax.invert_yaxis()
-    ax.set(xlabel=_LABELS[what], title=title or _best(results, what))
+    ax.set(xlabel=_LABELS[what], title=title or _clear_steps(results, names, what))
     ax.grid(axis="x", alpha=0.3)
     return Picture(
         figure, f"One change at a time: dots are seeds, bars means. {_listed(results, what)}"
@@ -177,6 +178,18 @@ def scaling_law(
 
 def _thousands(ax: Axes) -> None:
     ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
+
+
+def _clear_steps(results: Results, names: Sequence[str], what: str) -> str:
+    """Name the rungs whose change exceeds the spread."""
+    clear = []
+    for before, name in pairwise(names):
+        gap, half = results.difference(before, name, what)
+        if abs(gap) > half:
+            clear.append(f"{name.removeprefix('+ ')} ({gap:+.2f})")
+    if not clear:
+        return "No single step exceeds the spread"
+    return "Steps beyond the spread: " + ", ".join(clear)
 
 
 def _best(results: Results, what: str) -> str:

@@ -281,7 +281,7 @@ class Notebook:
         self.page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.shutdown()")
 
     def frames(self) -> list[Any]:
-        """Return the live frames in the outputs, in the order of the cells, scrolled to and loaded."""
+        """Return the live frames in the outputs, in the order of the cells, loaded."""
         found = []
         elements = self.page.locator(".jp-OutputArea-output iframe")
         for i in range(elements.count()):
