@@ -1,4 +1,4 @@
-"""The checks of chapter 3.3: the pre-norm block, the residual scale, the learning rate's schedule."""
+"""The checks of chapter 3.3: the pre-norm block, the residual scale, the warm-up."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def pre_norm_block(answer: Any) -> str:
             ),
             (
                 mlp(ln_2(attn(ln_1(x)))),
-                "Nothing is added to x: without the residual stream each layer overwrites the last.",
+                "Nothing is added to x: without the residual stream a layer overwrites the last.",
             ),
             (plain_middle + mlp(plain_middle), "The norms are missing."),
             (
