@@ -1,6 +1,6 @@
 """`python -m gptlab.record NAME`: make the bundled model or measurements again.
 
-NAME is "model" or an experiment of `gptlab.bundled.EXPERIMENTS`. Each takes 10 to 40 minutes on two
+NAME is "model", "generations", "ladder", "depth", "sizes" or "amounts". Each takes 10 to 40 minutes on two
 CPU cores; results are saved after each run, the model's training resumes where it stopped.
 """
 
@@ -15,11 +15,12 @@ from pathlib import Path
 import torch
 
 from gptlab import checkpoints, compare, experiments
-from gptlab.bundled import EXPERIMENTS
 from gptlab.config import preset
 from gptlab.corpora import Corpus, python_docs
 from gptlab.model import GPT
 from gptlab.training import TrainSettings, train
+
+EXPERIMENTS = ("generations", "ladder", "depth", "sizes", "amounts")
 
 _DATA = Path(__file__).parent / "data"
 

@@ -1,0 +1,29 @@
+"""What comes with the package is there, whole, and as good as its card says."""
+
+import pytest
+import torch
+
+from gptlab import bundled
+from gptlab.checkpoints import load
+from gptlab.generation import generate
+
+
+def test_the_model_is_what_its_card_says() -> None:
+    model, tokenizer = bundled.load()
+    assert model.num_parameters() == 940_800 and tokenizer.vocab_size == 1024
+    assert len(generate(model, tokenizer, "Return ", 20, seed=1)) > 20
+    ids = torch.tensor(tokenizer.encode("Return the name of the file, or None if it is not known."))
+    logits = model.trace(ids).logits
+    loss = torch.nn.functional.cross_entropy(logits[:-1], ids[1:]).item()
+    assert loss < load(str(bundled.DATA / "model")).state["val_loss"]  # plain documentation
+
+
+@pytest.mark.parametrize("name", bundled.EXPERIMENTS)
+def test_recorded_results_are_complete(name: str) -> None:
+    results = bundled.results(name)
+    assert all(len(results.of(variant)) >= 3 for variant in results.variants)
+
+
+def test_unknown_results_name_what_there_is() -> None:
+    with pytest.raises(ValueError, match="ladder"):
+        bundled.results("nothing")
