@@ -1,7 +1,7 @@
 """`python -m gptlab.record NAME`: make the bundled model or measurements again.
 
-NAME is "model", "generations", "ladder", "depth", "sizes" or "amounts". Each takes 10 to 40 minutes on two
-CPU cores; results are saved after each run, the model's training resumes where it stopped.
+NAME is "model", "generations", "ladder", "depth", "sizes" or "amounts". Each takes 10 to 40 minutes
+on two CPU cores; results are saved after each run, the model's training resumes where it stopped.
 """
 
 from __future__ import annotations
