@@ -1,0 +1,47 @@
+"""bertviz with no network: one page, nothing loaded from outside, tokens as they are."""
+
+import re
+
+import pytest
+import torch
+
+from gptlab.attention import causal_mask
+from gptlab.bertviz_offline import head_view, model_view
+
+EVIL = ["</script><script>parent.hacked=1</script>", "<img src=x onerror=alert(1)>", '"', "注"]
+
+
+def weights(n_layer: int = 2, n_head: int = 2, n_token: int = 4) -> torch.Tensor:
+    torch.manual_seed(0)
+    scores = torch.randn(n_layer, n_head, n_token, n_token)
+    return scores.masked_fill(~causal_mask(n_token), -torch.inf).softmax(-1)
+
+
+def page(view: object) -> tuple[str, str]:
+    bundle = view._repr_mimebundle_()  # type: ignore[attr-defined]
+    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    return data["text/html"], data["text/plain"]
+
+
+@pytest.mark.parametrize("draw", [head_view, model_view])
+def test_same_input_same_page_and_nothing_from_outside(draw) -> None:  # type: ignore[no-untyped-def]
+    first, second = page(draw(weights(), list("abcd"))), page(draw(weights(), list("abcd")))
+    assert first == second
+    assert not re.search(r"<(script|link|img)[^>]+(src|href)\s*=\s*[\"']?https?:", first[0])
+    assert "strongest attention" in first[1]
+
+
+@pytest.mark.parametrize("draw", [head_view, model_view])
+def test_tokens_are_never_markup(draw) -> None:  # type: ignore[no-untyped-def]
+    html, _ = page(draw(weights(), EVIL))
+    assert "<script>parent.hacked" not in html and "<img src=x" not in html
+
+
+@pytest.mark.parametrize("draw", [head_view, model_view])
+def test_wrong_input_is_refused(draw) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ValueError, match="shape"):
+        draw(weights()[0], list("abcd"))
+    with pytest.raises(ValueError):
+        draw(weights(), list("abc"))
+    with pytest.raises(ValueError):
+        draw(weights() * 2, list("abcd"))

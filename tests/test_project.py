@@ -1,0 +1,72 @@
+"""One version of everything: pyproject, constraints, environment.yml, installed: all agree."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import yaml
+
+import gptlab
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+ASKED = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]
+
+
+def plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def pins(lines: list[str]) -> dict[str, str]:
+    found = {}
+    for line in lines:
+        line = line.partition("#")[0].partition(";")[0].strip()
+        if line:
+            name, equals, number = line.partition("==")
+            assert equals, f"{line} is not pinned with =="
+            found[plain(name.partition("[")[0])] = number.strip()
+    return found
+
+
+CONSTRAINTS = pins((ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines())
+
+
+def test_what_is_asked_for_stands_in_the_constraints() -> None:
+    for name, number in pins(ASKED).items():
+        assert CONSTRAINTS.get(name) == number, f"{name} differs from constraints.txt"
+
+
+def test_environment_yml_is_in_step() -> None:
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    (pip,) = [part["pip"] for part in environment["dependencies"] if isinstance(part, dict)]
+    assert pip[:2] == ["-c constraints.txt", "-e .[test]"]
+    assert pins(pip[2:]) == pins(ASKED)
+
+
+def test_what_is_installed_is_what_is_pinned() -> None:
+    """Packages for other systems are pinned too and need not be here."""
+    wrong = {}
+    for name, number in CONSTRAINTS.items():
+        try:
+            installed = version(name)
+        except PackageNotFoundError:
+            continue
+        if installed.partition("+")[0] != number:
+            wrong[name] = (number, installed)
+    assert not wrong, f"pinned, installed: {wrong}"
+    assert all(version(name) for name in pins(ASKED))
+
+
+def test_one_version_number() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert PROJECT["version"] == gptlab.__version__ == citation["version"]
+
+
+def test_importing_gptlab_is_light() -> None:
+    heavy = ["torch", "matplotlib", "ipywidgets", "transformers", "bertviz", "IPython"]
+    code = f"import sys, gptlab; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
