@@ -46,4 +46,5 @@ notebooks: setup  ## run the notebooks at laptop scale and save their outputs
 
 clean:  ## delete .venv and all caches, nothing else
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
-	find gptlab tests notebooks tools -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
+	find gptlab tests notebooks tools \( -name __pycache__ -o -name .ipynb_checkpoints \) \
+		-prune -exec rm -rf {} +

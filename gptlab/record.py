@@ -56,8 +56,10 @@ def record_experiment(name: str, corpus: Corpus, path: Path, seeds: Sequence[int
         "generations": lambda: experiments.generations(vocabulary, 400_000),
         "ladder": lambda: experiments.ladder(vocabulary, 250_000),
         "depth": lambda: experiments.depth(vocabulary),
-        "sizes": lambda: experiments.sizes(vocabulary, 250_000),
-        "amounts": lambda: experiments.amounts(vocabulary, [62_500, 125_000, 250_000, 500_000]),
+        "sizes": lambda: experiments.sizes(vocabulary, 500_000),
+        "amounts": lambda: experiments.amounts(
+            vocabulary, [62_500, 125_000, 250_000, 500_000, 1_000_000]
+        ),
     }[name]()
     compare.run(
         variants,
