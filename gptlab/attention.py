@@ -106,33 +106,38 @@ def fast_attend(
 
 
 def _banded(q: Tensor, k: Tensor, v: Tensor, band: int, dropout: float) -> Tensor:
-    """Banded attention in blocks as long as the band.
+    """Banded attention in blocks of half the band.
 
-    A query at position i looks no further back than i - band + 1, which lies in its own block or
-    the one before: each block needs 2 · band keys, so the whole costs O(T · band).
+    A query at position i looks no further back than i - band + 1, which lies in its own block of
+    band / 2 tokens or in the two before it: 1.5 · band keys a query, so the whole costs
+    O(T · band). Shorter blocks would waste fewer keys, but copy them more often; a band that is odd
+    or very narrow is one block.
     """
     n_token = q.size(-2)
-    # The first block has no block before it, and in it the band hides nothing.
+    # Before the first whole band there is nothing that it could hide.
     first = F.scaled_dot_product_attention(
         q[..., :band, :], k[..., :band, :], v[..., :band, :], is_causal=True, dropout_p=dropout
     )  # (B, H, w, D)
-    n_block = -(-n_token // band)
-    pad = n_block * band - n_token
+    back = 2 if band % 2 == 0 and band >= 16 else 1  # blocks before its own that a query sees
+    size = band // back
+    n_block = -(-(n_token - band) // size)  # N, of the queries after the first band
+    pad = band + n_block * size - n_token
     q, k, v = (
-        F.pad(part, (0, 0, 0, pad)).unflatten(-2, (n_block, band))  # (B, H, N, w, D)
+        F.pad(part, (0, 0, 0, pad)).unflatten(-2, (back + n_block, size))  # (B, H, back+N, b, D)
         for part in (q, k, v)
     )
-    k = torch.cat([k[:, :, :-1], k[:, :, 1:]], dim=-2)  # (B, H, N-1, 2w, D)
-    v = torch.cat([v[:, :, :-1], v[:, :, 1:]], dim=-2)  # (B, H, N-1, 2w, D)
+    k, v = (
+        torch.cat([part[:, :, i : i + n_block] for i in range(back + 1)], dim=-2) for part in (k, v)
+    )  # (B, H, N, w+b, D)
     rest = F.scaled_dot_product_attention(
-        q[:, :, 1:].flatten(1, 2),  # SDPA's fast kernels take four dimensions: (B, H·(N-1), w, D)
-        k.flatten(1, 2),  # (B, H·(N-1), 2w, D)
-        v.flatten(1, 2),  # (B, H·(N-1), 2w, D)
-        # The queries of a block are the last w of its 2w keys.
-        attn_mask=causal_mask(band, 2 * band, band).to(q.device),
+        q[:, :, back:].flatten(1, 2),  # SDPA's fast kernels take four dimensions: (B, H·N, b, D)
+        k.flatten(1, 2),  # (B, H·N, w+b, D)
+        v.flatten(1, 2),  # (B, H·N, w+b, D)
+        # The queries of a block are the last b of its w + b keys.
+        attn_mask=causal_mask(size, band + size, band).to(q.device),
         dropout_p=dropout,
-    )  # (B, H·(N-1), w, D)
-    rest = rest.unflatten(1, (q.size(1), n_block - 1)).flatten(2, 3)  # (B, H, (N-1)·w, D)
+    )  # (B, H·N, b, D)
+    rest = rest.unflatten(1, (q.size(1), n_block)).flatten(2, 3)  # (B, H, N·b, D)
     return torch.cat([first, rest], dim=-2)[..., :n_token, :]  # (B, H, T, D)
 
 

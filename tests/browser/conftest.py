@@ -82,8 +82,10 @@ class Lab:
 
     def write(self, name: str, *cells: str) -> str:
         """Write a notebook of code cells that never ran; return its name."""
+        # Without a kernel's name JupyterLab asks for one and waits.
         notebook = nbformat.v4.new_notebook(
-            cells=[nbformat.v4.new_code_cell(cell) for cell in cells]
+            cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
+            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
         )
         nbformat.write(notebook, self.folder / name)
         return name
@@ -233,7 +235,8 @@ class Notebook:
         self.lab = lab
 
     def open(self, name: str, theme: str | None = None) -> None:
-        self.page.goto(f"{self.lab.url}/lab/tree/{name}?token={TOKEN}")
+        # `reset` forgets the tabs of the test before.
+        self.page.goto(f"{self.lab.url}/lab/tree/{name}?reset&token={TOKEN}")
         self.page.wait_for_function(
             "() => window.jupyterapp?.shell.currentWidget?.content?.model && "
             "document.querySelector('.jp-Notebook')"
