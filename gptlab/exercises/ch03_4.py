@@ -32,7 +32,7 @@ def banded_mask(answer: Any) -> str:
     return "The oldest token seen lies band - 1 back."
 
 
-@exercise("Hand the number of pairs to saved(…).")
+@exercise("Hand the number of pairs to pairs(…).")
 def pairs(answer: Any) -> str:
     """Check how many (query, key) pairs remain of T = 1,000 tokens under a band of 100."""
     value, n, band = number(answer), 1000, 100

@@ -92,16 +92,17 @@ def depth_curves(results: Results, title: str = "") -> Picture:
         label = f"{norm}-norm, {'warm-up' if warm else 'no warm-up'}"
         depths = sorted(by_depth)
         means = [by_depth[d].mean() for d in depths]
-        low = [by_depth[d].min() for d in depths]
-        high = [by_depth[d].max() for d in depths]
-        ax.plot(depths, means, color=COLOURS[i], linestyle=LINES[i], marker=MARKERS[i], label=label)
-        ax.fill_between(depths, low, high, color=COLOURS[i], alpha=0.2)
+        ax.plot(depths, means, color=COLOURS[i], linestyle=LINES[i], label=label)
+        for d in depths:
+            # Side by side, or the dots of one kind hide those of another.
+            at = [d + 0.25 * (i - 1.5)] * len(by_depth[d])
+            ax.scatter(at, by_depth[d], color=COLOURS[i], marker=MARKERS[i], s=22, zorder=3)
         said.append(f"{label}: {means[0]:.2f} at {depths[0]} layers, {means[-1]:.2f} at")
         said[-1] += f" {depths[-1]}"
     ax.set(
         xlabel="layers",
         ylabel=_LABELS["val_loss"],
-        title=title or "Final loss by depth; bands span the seeds",
+        title=title or "Final loss by depth: lines are means, marks are seeds",
         xticks=sorted({d for by_depth in groups.values() for d in by_depth}),
     )
     ax.legend()
@@ -168,7 +169,7 @@ def scaling_law(
         said += f", published {published}"
     names = {"body_parameters": "parameters without embeddings", "tokens": "training tokens"}
     ax.set(xscale="log", yscale="log", xlabel=names[x], ylabel=_LABELS["val_loss"])
-    ax.set_title(title or f"Loss falls as a power law with exponent {law.exponent:.3f}")
+    ax.set_title(title or said)
     ax.yaxis.set_minor_formatter(FuncFormatter(lambda v, _: f"{v:.1f}"))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:.1f}"))
     ax.legend()
