@@ -28,6 +28,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from gptlab.config import GPTConfig
+from gptlab.distributed import like, whole
 from gptlab.model import GPT
 from gptlab.tokenizer import Tokenizer, load_tokenizer
 
@@ -92,6 +93,7 @@ def save(
     optimizer: torch.optim.Optimizer | None = None,
     state: dict[str, Any] | None = None,
     keep: int = 2,
+    write: bool = True,
 ) -> Path:
     """Write one checkpoint into a run's folder, and delete all but the newest ``keep``.
 
@@ -103,6 +105,8 @@ def save(
         optimizer: an AdamW whose moments are saved, so that the run can go on.
         state: JSON-ready values to come back as ``Checkpoint.state``.
         keep: how many checkpoints stay, at least 1.
+        write: False in all but one of several processes: weights that are spread over them are
+            fetched, which takes all, and written by one.
 
     Returns:
         The checkpoint's folder.
@@ -111,13 +115,17 @@ def save(
         OSError: if the disk is full or the folder cannot be written; older checkpoints stay.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     final = folder / f"{_STEP}{step:08d}"
+    weights = _weights(model)
+    moments = None if optimizer is None else optimizer_tensors(optimizer, model)
+    if not write:
+        return final
+    folder.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".saving-", dir=folder))
     try:
-        save_file(_weights(model), temporary / "model.safetensors")
-        if optimizer is not None:
-            save_file(optimizer_tensors(optimizer, model), temporary / "optimizer.safetensors")
+        save_file(weights, temporary / "model.safetensors")
+        if moments is not None:
+            save_file(moments, temporary / "optimizer.safetensors")
         tokenizer.save(temporary)
         files = {path.name: _fingerprint(path) for path in sorted(temporary.iterdir())}
         about = {
@@ -203,7 +211,7 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer, model: GPT) -> dict[str,
     """Name an optimizer's state by parameter: {"exp_avg/h.0.ln_1.weight": tensor, …}."""
     names = {id(weight): name for name, weight in model.named_parameters()}
     return {
-        f"{moment}/{names[id(weight)]}": value.detach().cpu().contiguous()
+        f"{moment}/{names[id(weight)]}": whole(value.detach()).cpu().contiguous()
         for weight, moments in optimizer.state.items()
         for moment, value in moments.items()
     }
@@ -221,13 +229,13 @@ def restore_optimizer(
         }
         # Adam keeps its step counter on the CPU, whatever the device.
         optimizer.state[weight] = {
-            moment: value.clone() if moment == "step" else value.to(weight.device, copy=True)
+            moment: value.clone() if moment == "step" else like(value, weight)
             for moment, value in moments.items()
         }
 
 
 def _weights(model: GPT) -> dict[str, Tensor]:
-    weights = {name: value.detach().cpu() for name, value in model.state_dict().items()}
+    weights = {name: whole(value.detach()).cpu() for name, value in model.state_dict().items()}
     if model.config.tie_weights:
         del weights["lm_head.weight"]  # the same tensor as wte.weight
     return {name: value.contiguous() for name, value in weights.items()}

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
+from gptlab.distributed import local_rank
+
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16")
 
@@ -57,6 +59,9 @@ def choose(device: str = "auto", precision: str = "auto", compile: bool = False)
     chosen = device
     if kind == "auto":
         chosen = "cuda" if torch.cuda.is_available() else "cpu"
+    if chosen == "cuda" and local_rank() is not None:
+        chosen = f"cuda:{local_rank()}"  # one GPU for each of torchrun's processes
+        torch.cuda.set_device(chosen)
     where = (
         f"CPU with {torch.get_num_threads()} threads"
         if chosen == "cpu"

@@ -7,93 +7,38 @@ sees what it would have seen without the stop.
 from __future__ import annotations
 
 import math
-import signal
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
-from gptlab import checkpoints
+from gptlab import checkpoints, distributed
 from gptlab.corpora import Corpus
 from gptlab.device import Hardware, choose
+from gptlab.distributed import Team
 from gptlab.model import GPT
+from gptlab.session import FolderInUse, bar, only_run_in, progress_file, stop_request
+from gptlab.settings import TrainSettings, learning_rate_at, make_optimizer
+
+__all__ = [
+    "FolderInUse",
+    "History",
+    "TrainSettings",
+    "TrainingDiverged",
+    "Watch",
+    "evaluate",
+    "learning_rate_at",
+    "make_optimizer",
+    "progress_file",
+    "train",
+]
 
 #: Called after each backward pass, before the update, with the step and the model.
 Watch = Callable[[int, GPT], None]
-
-
-@dataclass(frozen=True)
-class TrainSettings:
-    """How to train.
-
-    Attributes:
-        steps: number of updates.
-        batch_size: sequences per update.
-        accumulate: pieces in which a batch is worked through, to save memory; the update is the
-            same.
-        learning_rate: peak of the schedule.
-        warmup: updates over which the learning rate rises linearly to its peak.
-        final_fraction: the cosine ends at this fraction of the peak (GPT-3: 0.1, appendix B).
-        weight_decay: AdamW's, on matrices only.
-        beta1: Adam's memory of the gradient.
-        beta2: Adam's memory of its square.
-        eps: Adam's small number in the denominator.
-        clip: largest norm of the whole gradient; 0 for no limit.
-        eval_every: updates between two looks at the validation text; 0 for 20 looks a run.
-        eval_tokens: validation tokens in each of those looks.
-        save_every: updates between two checkpoints; 0 for one at the end only.
-        seed: decides batches and dropout.
-        device: "auto", "cpu", "cuda" or "mps".
-        precision: "auto", "float32" or "bfloat16".
-        compile: whether to use ``torch.compile``.
-
-    Raises:
-        ValueError: if a value cannot work.
-    """
-
-    steps: int = 1000
-    batch_size: int = 12
-    accumulate: int = 1
-    learning_rate: float = 2e-3
-    warmup: int = 100
-    final_fraction: float = 0.1
-    weight_decay: float = 0.1
-    beta1: float = 0.9
-    beta2: float = 0.95
-    eps: float = 1e-8
-    clip: float = 1.0
-    eval_every: int = 0
-    eval_tokens: int = 16_384
-    save_every: int = 0
-    seed: int = 1
-    device: str = "auto"
-    precision: str = "auto"
-    compile: bool = False
-
-    def __post_init__(self) -> None:
-        at_least = {"steps": 1, "batch_size": 1, "accumulate": 1, "warmup": 0, "weight_decay": 0}
-        at_least |= {"clip": 0, "eval_every": 0, "eval_tokens": 1, "save_every": 0, "seed": 0}
-        for name, least in at_least.items():
-            if not getattr(self, name) >= least:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {least}.")
-        if not 0 < self.learning_rate < math.inf:
-            raise ValueError(f"learning_rate is {self.learning_rate}; it must be above 0.")
-        for name in ("beta1", "beta2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must lie in 0 ≤ β < 1.")
-        if self.batch_size % self.accumulate:
-            raise ValueError(
-                f"batch_size is {self.batch_size} and accumulate is {self.accumulate}; the batch "
-                f"must split into equal pieces."
-            )
 
 
 @dataclass
@@ -126,36 +71,6 @@ class History:
 
 class TrainingDiverged(RuntimeError):
     """The loss stopped being a number."""
-
-
-class FolderInUse(RuntimeError):
-    """Another run is writing into the same folder."""
-
-
-def learning_rate_at(step: int, settings: TrainSettings) -> float:
-    """Linear warm-up, then a cosine down to ``final_fraction`` of the peak (GPT-3, appendix B)."""
-    peak = settings.learning_rate
-    if step < settings.warmup:
-        return peak * (step + 1) / settings.warmup
-    progress = (step - settings.warmup) / max(1, settings.steps - settings.warmup)
-    floor = settings.final_fraction
-    return peak * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
-
-
-def make_optimizer(model: GPT, settings: TrainSettings) -> torch.optim.AdamW:
-    """Return AdamW with weight decay on matrices, none on biases and gains (GPT-1, section 4.1)."""
-    matrices = [w for w in model.parameters() if w.dim() > 1]
-    vectors = [w for w in model.parameters() if w.dim() <= 1]
-    return torch.optim.AdamW(
-        [
-            {"params": matrices, "weight_decay": settings.weight_decay},
-            {"params": vectors, "weight_decay": 0.0},
-        ],
-        lr=settings.learning_rate,
-        betas=(settings.beta1, settings.beta2),
-        eps=settings.eps,
-        fused=model.device.type in ("cpu", "cuda"),
-    )
 
 
 @torch.no_grad()
@@ -224,6 +139,7 @@ def train(
         FileExistsError: if ``out`` holds a run and ``resume`` is not asked for.
         FolderInUse: if another run writes into ``out``.
         TrainingDiverged: if the loss is not a number; the last checkpoint stays.
+        WorkerLost: if torchrun started several processes and one of them ended.
     """
     settings = settings or TrainSettings()
     if corpus.tokenizer.vocab_size != model.config.vocab_size:
@@ -237,8 +153,20 @@ def train(
         raise FileExistsError(
             f"{out} already holds a run; resume it, or choose another folder for the new one."
         )
-    with _only_run_in(out), torch.random.fork_rng(), _stop_request() as stopping:
-        return _Run(model, corpus, settings, out, watch).go(resume, progress, stopping)
+    team = distributed.join()
+    if settings.batch_size % (settings.accumulate * team.size):
+        raise ValueError(
+            f"batch_size is {settings.batch_size}; {team.size} processes and accumulate "
+            f"{settings.accumulate} need a multiple of {settings.accumulate * team.size}."
+        )
+    with (
+        only_run_in(out if team.is_first else None),
+        torch.random.fork_rng(),
+        stop_request() as stopping,
+        team.exchanging(),
+    ):
+        run = _Run(model, corpus, settings, out, watch, team, resume)
+        return run.go(progress and team.is_first, stopping)
 
 
 class _Run:
@@ -251,30 +179,37 @@ class _Run:
         settings: TrainSettings,
         out: Path | str | None,
         watch: Watch | None,
+        team: Team,
+        resume: bool,
     ) -> None:
         self.hardware = choose(settings.device, settings.precision, settings.compile)
         self.model = model.to(self.hardware.device)
-        self.forward: Callable[..., Any] = torch.compile(model) if settings.compile else model
         self.corpus, self.settings, self.out, self.watch = corpus, settings, out, watch
-        self.optimizer = make_optimizer(model, settings)
+        self.team = team
         self.history = History(hardware=self.hardware.why)
         self.tokens_per_step = settings.batch_size * model.config.n_ctx
         self.step = 0  # updates made
         self.train_seconds = 0.0
         self.losses: list[float] = []  # since the last look
+        checkpoint = self._resume() if resume else None
+        # Sharding splits the weights where they are, so they must have been loaded before.
+        self.forward: Callable[..., Any] = team.wrap(model, settings.shard)
+        if settings.compile:
+            self.forward = torch.compile(self.forward)
+        self.optimizer = make_optimizer(model, settings)
+        if checkpoint is not None:
+            checkpoints.restore_optimizer(self.optimizer, model, checkpoint.optimizer)
 
-    def go(self, resume: bool, progress: bool, stopping: Callable[[], bool]) -> History:
-        if resume:
-            self._resume()
+    def go(self, progress: bool, stopping: Callable[[], bool]) -> History:
         began = time.perf_counter() - self.history.seconds
         every = self.settings.eval_every or max(1, self.settings.steps // 20)
         self.model.train()
         try:
-            with _bar(self.settings.steps, self.step, progress, self.hardware.why) as bar:
-                while self.step < self.settings.steps and not stopping():
+            with bar(self.settings.steps, self.step, progress, self.hardware.why) as shown:
+                while self.step < self.settings.steps and not self._all_stop(stopping):
                     grad_norm = self._update()
-                    bar.update(1)
-                    bar.set_postfix_str(
+                    shown.update(1)
+                    shown.set_postfix_str(
                         f"loss {self.losses[-1]:.3f}, {self._speed():,.0f} tokens/s", refresh=False
                     )
                     if self.step % every == 0 or self.step == self.settings.steps:
@@ -300,12 +235,12 @@ class _Run:
         x, y = self.corpus.batch(
             self.step, settings.batch_size, self.model.config.n_ctx, settings.seed
         )  # (B, T) each
-        loss = self._backward(x.to(self.hardware.device), y.to(self.hardware.device))
+        x, y = (self.team.share(part).to(self.hardware.device) for part in (x, y))
+        loss = self.team.mean(self._backward(x, y))
         if self.watch is not None:
             self.watch(self.step, self.model)
-        norm = torch.nn.utils.clip_grad_norm_(
-            self.model.parameters(), settings.clip or math.inf
-        ).item()
+        total = torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip or math.inf)
+        norm = distributed.whole(total).item()
         if not math.isfinite(loss + norm):
             raise TrainingDiverged(self._divergence(loss, norm))
         self.optimizer.step()
@@ -371,14 +306,28 @@ class _Run:
             step=self.step,
             optimizer=self.optimizer,
             state=state,
+            write=self.team.is_first,
         )
 
-    def _resume(self) -> None:
+    def _all_stop(self, stopping: Callable[[], bool]) -> bool:
+        """Whether any process was asked to stop; alone, ask nobody else."""
+        return self.team.mean(float(stopping())) > 0
+
+    def _resume(self) -> checkpoints.Checkpoint:
+        """Put back weights, history and counters; return the checkpoint for the optimizer."""
         assert self.out is not None
         checkpoint = checkpoints.load(self.out)
         before = checkpoint.state["settings"]
         now = asdict(self.settings)
-        free = {"device", "precision", "compile", "save_every", "eval_every", "eval_tokens"}
+        free = {
+            "device",
+            "precision",
+            "compile",
+            "shard",
+            "save_every",
+            "eval_every",
+            "eval_tokens",
+        }
         changed = {k: (before[k], now[k]) for k in now if k not in free and before[k] != now[k]}
         if changed:
             raise ValueError(
@@ -386,7 +335,6 @@ class _Run:
                 f"Use the same ones to resume, or another folder to start anew."
             )
         checkpoint.load_into(self.model)
-        checkpoints.restore_optimizer(self.optimizer, self.model, checkpoint.optimizer)
         state = checkpoint.state
         history: dict[str, Any] = state["history"]
         history = {k: math.nan if v is None else v for k, v in history.items()}
@@ -395,6 +343,7 @@ class _Run:
         self.step = checkpoint.step
         self.losses = state["losses"]
         self.train_seconds = state["train_seconds"]
+        return checkpoint
 
     def _divergence(self, loss: float, norm: float) -> str:
         kept = "nothing was saved yet"
@@ -405,65 +354,3 @@ class _Run:
             f"Try a smaller learning_rate (now {self.settings.learning_rate}) or a longer warmup "
             f"(now {self.settings.warmup})."
         )
-
-
-def _bar(total: int, done: int, shown: bool, why: str) -> tqdm[Any]:
-    """Show a progress bar: on standard error in a terminal, in the cell's output in a notebook."""
-    return tqdm(
-        total=total,
-        initial=done,
-        disable=not shown,
-        file=progress_file(),
-        desc=why.partition(",")[0],
-        unit="step",
-        mininterval=0.2,
-        dynamic_ncols=True,
-    )
-
-
-def progress_file() -> TextIO:
-    """Where progress is told: in a notebook the cell's output, elsewhere standard error."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    return sys.stdout if hasattr(shell, "kernel") else sys.stderr
-
-
-@contextmanager
-def _stop_request() -> Iterator[Callable[[], bool]]:
-    """Turn a first Ctrl-C into a request to stop between two steps, so that none is half made."""
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-    requested = False
-    before = signal.getsignal(signal.SIGINT)
-
-    def note(number: int, frame: Any) -> None:
-        nonlocal requested
-        requested = True
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield lambda: requested
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def _only_run_in(out: Path | str | None) -> Iterator[None]:
-    """Hold the run's folder for this process; the lock goes when the process does."""
-    if out is None or sys.platform == "win32":
-        yield
-        return
-    import fcntl
-
-    folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise FolderInUse(
-                f"another run is writing into {folder}; wait for it, or choose another folder."
-            ) from None
-        yield

@@ -1,0 +1,104 @@
+"""How to train: the settings, the learning rate they give each step, and the optimizer."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from gptlab.model import GPT
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How to train.
+
+    Attributes:
+        steps: number of updates.
+        batch_size: sequences per update.
+        accumulate: pieces in which a batch is worked through, to save memory; the update is the
+            same.
+        learning_rate: peak of the schedule.
+        warmup: updates over which the learning rate rises linearly to its peak.
+        final_fraction: the cosine ends at this fraction of the peak (GPT-3: 0.1, appendix B).
+        weight_decay: AdamW's, on matrices only.
+        beta1: Adam's memory of the gradient.
+        beta2: Adam's memory of its square.
+        eps: Adam's small number in the denominator.
+        clip: largest norm of the whole gradient; 0 for no limit.
+        eval_every: updates between two looks at the validation text; 0 for 20 looks a run.
+        eval_tokens: validation tokens in each of those looks.
+        save_every: updates between two checkpoints; 0 for one at the end only.
+        seed: decides batches and dropout.
+        device: "auto", "cpu", "cuda" or "mps".
+        precision: "auto", "float32" or "bfloat16".
+        compile: whether to use ``torch.compile``.
+        shard: under torchrun, FSDP instead of DDP: each process keeps a part of every weight.
+
+    Raises:
+        ValueError: if a value cannot work.
+    """
+
+    steps: int = 1000
+    batch_size: int = 12
+    accumulate: int = 1
+    learning_rate: float = 2e-3
+    warmup: int = 100
+    final_fraction: float = 0.1
+    weight_decay: float = 0.1
+    beta1: float = 0.9
+    beta2: float = 0.95
+    eps: float = 1e-8
+    clip: float = 1.0
+    eval_every: int = 0
+    eval_tokens: int = 16_384
+    save_every: int = 0
+    seed: int = 1
+    device: str = "auto"
+    precision: str = "auto"
+    compile: bool = False
+    shard: bool = False
+
+    def __post_init__(self) -> None:
+        at_least = {"steps": 1, "batch_size": 1, "accumulate": 1, "warmup": 0, "weight_decay": 0}
+        at_least |= {"clip": 0, "eval_every": 0, "eval_tokens": 1, "save_every": 0, "seed": 0}
+        for name, least in at_least.items():
+            if not getattr(self, name) >= least:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {least}.")
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"learning_rate is {self.learning_rate}; it must be above 0.")
+        for name in ("beta1", "beta2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must lie in 0 ≤ β < 1.")
+        if self.batch_size % self.accumulate:
+            raise ValueError(
+                f"batch_size is {self.batch_size} and accumulate is {self.accumulate}; the batch "
+                f"must split into equal pieces."
+            )
+
+
+def learning_rate_at(step: int, settings: TrainSettings) -> float:
+    """Linear warm-up, then a cosine down to ``final_fraction`` of the peak (GPT-3, appendix B)."""
+    peak = settings.learning_rate
+    if step < settings.warmup:
+        return peak * (step + 1) / settings.warmup
+    progress = (step - settings.warmup) / max(1, settings.steps - settings.warmup)
+    floor = settings.final_fraction
+    return peak * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
+
+
+def make_optimizer(model: GPT, settings: TrainSettings) -> torch.optim.AdamW:
+    """Return AdamW with weight decay on matrices, none on biases and gains (GPT-1, section 4.1)."""
+    matrices = [w for w in model.parameters() if w.dim() > 1]
+    vectors = [w for w in model.parameters() if w.dim() <= 1]
+    return torch.optim.AdamW(
+        [
+            {"params": matrices, "weight_decay": settings.weight_decay},
+            {"params": vectors, "weight_decay": 0.0},
+        ],
+        lr=settings.learning_rate,
+        betas=(settings.beta1, settings.beta2),
+        eps=settings.eps,
+        fused=model.device.type in ("cpu", "cuda"),
+    )
