@@ -24,17 +24,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
     options = vars(_parser().parse_args(arguments))
     command = options.pop("command")
+    from gptlab.distributed import WorkerLost, leave
     from gptlab.training import FolderInUse, TrainingDiverged
 
     try:
         return {"train": _train, "compare": _compare, "generate": _generate}[command](options)
-    except (TrainingDiverged, FolderInUse) as error:
+    except (TrainingDiverged, FolderInUse, WorkerLost) as error:
         return _say(error, _FAILED)
     except (ValueError, OSError) as error:
         return _say(error, _WRONG)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return _STOPPED
+    finally:
+        leave()
 
 
 def _say(error: Exception, code: int) -> int:
@@ -70,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument(
         "--seed", type=int, default=1, help="weights, batches, dropout (%(default)s)"
+    )
+    train.add_argument(
+        "--fsdp", action="store_true", help="under torchrun: split the weights over the processes"
     )
     _training_options(train, defaults.batch_size)
     train.add_argument("--out", type=Path, required=True, help="folder for the run's checkpoints")
@@ -136,17 +142,22 @@ def _train(options: dict[str, Any]) -> int:
 
     from gptlab.config import GPTConfig, preset
     from gptlab.corpora import from_file
+    from gptlab.distributed import join
     from gptlab.model import GPT
     from gptlab.training import train
 
     changes = _given(options, [field.name for field in fields(GPTConfig)], leave=("vocab_size",))
     # Refuse a wrong shape before reading a large text.
     config = preset(f"{options['preset']}-tiny", **changes)
-    settings = _settings(options, ("steps", "save_every", "seed"))
+    options["shard"] = options["fsdp"]
+    settings = _settings(options, ("steps", "save_every", "seed", "shard"))
     corpus = from_file(options["text"], options["tokenizer"], vocab_size=options["vocab_size"])
     torch.manual_seed(settings.seed)
     model = GPT(config.replace(vocab_size=corpus.tokenizer.vocab_size))
+    parameters = model.num_parameters()
     history = train(model, corpus, settings, out=options["out"], resume=options["resume"])
+    if not join().is_first:
+        return _DONE
     print(f"{corpus.describe()} Ran on {history.hardware}.")
     report = {
         "val_loss": history.val_loss,
@@ -154,7 +165,7 @@ def _train(options: dict[str, Any]) -> int:
         "steps": history.records[-1]["step"] if history.records else 0,
         "tokens_per_second": history.tokens_per_second,
         "seconds": history.seconds,
-        "parameters": model.num_parameters(),
+        "parameters": parameters,
         "interrupted": history.interrupted,
     }
     print(json.dumps(report))

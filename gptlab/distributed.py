@@ -127,8 +127,10 @@ def like(value: Tensor, weight: Tensor) -> Tensor:
     """Return a copy of a whole tensor where the weight is, split as the weight is split."""
     if not hasattr(weight, "full_tensor"):
         return value.to(weight.device, copy=True)
-    from torch.distributed.tensor import distribute_tensor
+    # Here, because it takes a second to import.
+    from torch.distributed.tensor import DTensor, distribute_tensor
 
+    assert isinstance(weight, DTensor)
     return distribute_tensor(value.to(weight.device), weight.device_mesh, weight.placements)
 
 
