@@ -74,8 +74,34 @@ def attend(
     return weights @ v, weights
 
 
+def padded_mask(padding: Tensor, n_query: int, n_key: int, end: int, band: int | None) -> Tensor:
+    """Say which key each query may look at where rows begin with padding.
+
+    Args:
+        padding: how many tokens at the start of each row are padding (B,).
+        n_query: number of queries, the last of the keys.
+        n_key: number of keys.
+        end: number of tokens so far, those included that a banded layer has forgotten.
+        band: width of the band in tokens, or None for no limit.
+
+    Returns:
+        Boolean tensor (B, 1, n_query, n_key).
+    """
+    key = torch.arange(end - n_key, end, device=padding.device)  # (n_key,)
+    real = key >= padding[:, None]  # (B, n_key)
+    allowed = causal_mask(n_query, n_key, band).to(padding.device) & real[:, None, :]
+    # A padding token sees itself, or its weights would be 0/0; nobody looks at what it becomes.
+    itself = key == key[-n_query:, None]  # (n_query, n_key)
+    return (allowed | itself)[:, None]
+
+
 def fast_attend(
-    q: Tensor, k: Tensor, v: Tensor, band: int | None = None, dropout: float = 0.0
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    band: int | None = None,
+    dropout: float = 0.0,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """Causal attention without the weights: the same output as `attend` under `causal_mask`.
 
@@ -88,11 +114,14 @@ def fast_attend(
         v: values (B, H, n_key, D).
         band: width of the band in tokens, or None for dense attention.
         dropout: probability of dropping a weight.
+        mask: `padded_mask` where rows have padding; it takes the place of the causal mask.
 
     Returns:
         output (B, H, n_query, D).
     """
     n_query, n_key = q.size(-2), k.size(-2)
+    if mask is not None:
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
     if band is not None and band < n_key:
         if n_query == n_key:
             return _banded(q, k, v, band, dropout)
@@ -181,7 +210,11 @@ class CausalSelfAttention(nn.Module):
         self.resid_dropout = nn.Dropout(config.dropout)
 
     def forward(
-        self, x: Tensor, past_key_values: KeyValueCache | None = None, tap: Tap | None = None
+        self,
+        x: Tensor,
+        past_key_values: KeyValueCache | None = None,
+        tap: Tap | None = None,
+        padding: Tensor | None = None,
     ) -> Tensor:
         """Mix each token with the ones before it: (B, T, C) → (B, T, C).
 
@@ -189,15 +222,22 @@ class CausalSelfAttention(nn.Module):
             x: the tokens' vectors.
             past_key_values: cache to read and extend; ``x`` then holds only the new tokens.
             tap: called with each inner tensor by name; turns on the written-out path.
+            padding: how many tokens at the start of each row are padding (B,).
         """
         q, k, v = (
             part.unflatten(-1, (self.n_head, -1)).transpose(1, 2)  # (B, H, T, D)
             for part in self.c_attn(x).chunk(3, dim=-1)
         )
+        end = x.size(1)
         if past_key_values is not None:
+            end += past_key_values.length
             k, v = past_key_values.extend(self.layer, k, v)
         if tap is None:
-            heads = fast_attend(q, k, v, self.band, self.dropout if self.training else 0.0)
+            mask = None
+            if padding is not None:
+                mask = padded_mask(padding, x.size(1), k.size(-2), end, self.band)
+            dropout = self.dropout if self.training else 0.0
+            heads = fast_attend(q, k, v, self.band, dropout, mask)
         else:
             heads = self._attend_and_tell(q, k, v, tap)
         joined = heads.transpose(1, 2).flatten(-2)  # (B, T, C)

