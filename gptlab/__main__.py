@@ -90,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     _text_options(compare)
     compare.add_argument("--seeds", type=int, default=3, help="runs a generation (%(default)s)")
     compare.add_argument(
-        "--tokens", type=int, default=1_000_000, help="read by each run (%(default)s)"
+        "--tokens", type=int, default=400_000, help="read by each run (%(default)s)"
     )
     for field in ("n-layer", "n-head", "n-embd"):
         compare.add_argument(f"--{field}", type=int, help="default: the tiny presets'")

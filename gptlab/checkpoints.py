@@ -6,6 +6,7 @@ A run's folder holds one folder a saved step:
                       optimizer.safetensors  Adam's moments, where the run can go on
                       tokenizer.json         what turns text into the model's ids
                       checkpoint.json        config, step, history, and a SHA-256 of each file
+                      checkpoint.sha256      that of checkpoint.json itself
 
 A checkpoint is written under another name, flushed to the disk and renamed, so a folder with the
 right name is complete. Nothing here unpickles: loading a file from a stranger runs no code.
@@ -34,6 +35,7 @@ from gptlab.tokenizer import Tokenizer, load_tokenizer
 
 _FORMAT = "gptlab checkpoint 1"
 _STEP = "step-"
+_SAVING = ".saving-"
 
 
 class CheckpointError(ValueError):
@@ -116,12 +118,16 @@ def save(
     """
     folder = Path(folder)
     final = folder / f"{_STEP}{step:08d}"
+    while final.exists():  # the same step saved again: the old one goes only when the new is there
+        final = final.with_name(final.name + "+")
     weights = _weights(model)
     moments = None if optimizer is None else optimizer_tensors(optimizer, model)
     if not write:
         return final
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".saving-", dir=folder))
+    for unfinished in folder.glob(f"{_SAVING}*"):  # by a run that was killed while it saved
+        shutil.rmtree(unfinished, ignore_errors=True)
+    temporary = Path(tempfile.mkdtemp(prefix=_SAVING, dir=folder))
     try:
         save_file(weights, temporary / "model.safetensors")
         if moments is not None:
@@ -135,12 +141,9 @@ def save(
             "state": state or {},
             "files": files,
         }
-        text = json.dumps(about, indent=1, allow_nan=False)
-        (temporary / "checkpoint.json").write_text(text, encoding="utf-8")
+        write_about(temporary, about)
         for path in temporary.iterdir():
             _flush(path)
-        if final.exists():  # the same step saved again: a directory cannot replace another one
-            shutil.rmtree(final)
         temporary.rename(final)
         _flush(folder)
     except OSError as error:
@@ -150,7 +153,8 @@ def save(
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    for old in _steps(folder)[: -max(1, keep)]:
+    replaced = [old for old in _steps(folder) if final.name.rstrip("+") == old.name.rstrip("+")]
+    for old in {*replaced[:-1], *_steps(folder)[: -max(1, keep)]}:
         shutil.rmtree(old, ignore_errors=True)
     return final
 
@@ -241,6 +245,18 @@ def _weights(model: GPT) -> dict[str, Tensor]:
     return {name: value.contiguous() for name, value in weights.items()}
 
 
+def write_about(path: Path, about: dict[str, Any]) -> None:
+    """Write `checkpoint.json` into a step's folder, and beside it what tells that it is whole."""
+    data = json.dumps(about, indent=1, allow_nan=False).encode()
+    (path / "checkpoint.json").write_bytes(data)
+    (path / "checkpoint.sha256").write_text(_checksum_line(data), encoding="ascii")
+
+
+def _checksum_line(data: bytes) -> str:
+    """Say what `sha256sum -c` reads."""
+    return f"{hashlib.sha256(data).hexdigest()}  checkpoint.json\n"
+
+
 def _steps(folder: Path) -> list[Path]:
     found = folder.glob(f"{_STEP}*") if folder.is_dir() else []
     return sorted(path for path in found if (path / "checkpoint.json").is_file())
@@ -266,12 +282,19 @@ def _fingerprint(path: Path) -> dict[str, Any]:
 def _read_about(path: Path) -> dict[str, Any]:
     file = path / "checkpoint.json"
     try:
-        about = json.loads(file.read_text(encoding="utf-8"))
+        data = file.read_bytes()
+        about = json.loads(data)
+        whole = (path / "checkpoint.sha256").read_bytes() == _checksum_line(data).encode()
     except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{file} cannot be read as JSON: {error}") from error
     kinds = {"format": str, "step": int, "config": dict, "state": dict, "files": dict}
     if not isinstance(about, dict) or about.get("format") != _FORMAT:
         raise CheckpointError(f'{file} does not say "format": "{_FORMAT}"; it is something else.')
+    if not whole:
+        raise CheckpointError(
+            f"{file} is damaged: it is not the file that was saved, by {path / 'checkpoint.sha256'}"
+            f". Use an older checkpoint, or train again."
+        )
     for key, kind in kinds.items():
         if not isinstance(about.get(key), kind):
             raise CheckpointError(f"{file} lacks {key!r}, or it is no {kind.__name__}.")

@@ -77,25 +77,50 @@ def test_a_failed_save_keeps_the_one_before(
     assert checkpoints.load(tmp_path).step == 1
 
 
-def test_every_flipped_bit_and_every_cut_is_found(tmp_path: Path) -> None:
-    path = checkpoints.save(tmp_path, fresh(), TOKENIZER, step=1)
+def test_a_thousand_damaged_checkpoints_are_refused_by_name(tmp_path: Path) -> None:
+    """Bits flipped, ends cut, files missing, swapped or replaced: whichever file it hits."""
+    model = fresh()
+    path = checkpoints.save(tmp_path, model, TOKENIZER, step=1, optimizer=trained(model))
+    files = sorted(file.name for file in path.iterdir())
+    whole = {name: (path / name).read_bytes() for name in files}
+    assert len(files) == 5
     dice = random.Random(0)
-    for name in ("model.safetensors", "tokenizer.json"):
-        whole = (path / name).read_bytes()
-        for _ in range(20):
-            damaged = bytearray(whole)
-            damaged[dice.randrange(len(damaged))] ^= 1 << dice.randrange(8)
-            (path / name).write_bytes(damaged)
-            with pytest.raises(CheckpointError, match=name):
-                checkpoints.load(tmp_path)
-            (path / name).write_bytes(whole[: dice.randrange(len(whole))])
-            with pytest.raises(CheckpointError, match=name):
-                checkpoints.load(tmp_path)
+    for _ in range(1000):
+        name, other = dice.sample(files, 2)
+        damaged = bytearray(whole[name])
+        match dice.choice(["flip", "cut", "missing", "swap", "pickle", "longer", "zeros"]):
+            case "flip":
+                damaged[dice.randrange(len(damaged))] ^= 1 << dice.randrange(8)
+            case "cut":
+                damaged = damaged[: dice.randrange(len(damaged))]
+            case "missing":
+                damaged = None
+            case "swap":
+                damaged = bytearray(whole[other])
+            case "pickle":
+                damaged = bytearray(b"\x80\x04cos\nsystem\n(S'exit 1'\ntR.")
+            case "longer":
+                damaged += bytes(dice.randrange(1, 9))
+            case "zeros":
+                damaged = bytearray(len(damaged))
         (path / name).unlink()
-        with pytest.raises(CheckpointError, match=name):
-            checkpoints.load(tmp_path)
-        (path / name).write_bytes(whole)
+        if damaged is not None:
+            (path / name).write_bytes(damaged)
+        with pytest.raises((CheckpointError, FileNotFoundError)) as refusal:
+            checkpoints.load(path if name != "checkpoint.json" else tmp_path)
+        said = str(refusal.value)
+        assert "\n" not in said and str(tmp_path) in said
+        (path / name).write_bytes(whole[name])
     assert checkpoints.load(tmp_path).step == 1
+
+
+def trained(model: GPT) -> torch.optim.Optimizer:
+    """An optimizer that has made one update, and so has moments to save."""
+    optimizer = torch.optim.AdamW(model.parameters())
+    tokens = torch.randint(8, (2, 16))
+    model(tokens, tokens)[1].backward()
+    optimizer.step()
+    return optimizer
 
 
 def forge(path: Path, about: dict, **files: bytes) -> None:  # type: ignore[type-arg]
@@ -104,7 +129,7 @@ def forge(path: Path, about: dict, **files: bytes) -> None:  # type: ignore[type
         (path / name.replace("_", ".")).write_bytes(content)
     for name in about.get("files", {}):
         about["files"][name] = checkpoints._fingerprint(path / name)
-    (path / "checkpoint.json").write_text(json.dumps(about))
+    checkpoints.write_about(path, about)
 
 
 def test_what_is_well_formed_but_wrong(tmp_path: Path) -> None:
@@ -147,12 +172,14 @@ def test_what_is_well_formed_but_wrong(tmp_path: Path) -> None:
     for text, match in [
         ("", "JSON"),
         ("[]", "something else"),
-        ('{"format": "gptlab checkpoint 1"}', "lacks 'step'"),
+        ('{"format": "gptlab checkpoint 1"}', "damaged"),
         ("[" * 100_000, "JSON"),
     ]:
         (path / "checkpoint.json").write_text(text)
         refused(match)
-    (path / "checkpoint.json").write_text(json.dumps({**about, "files": {"../x": {}}}))
+    checkpoints.write_about(path, {"format": "gptlab checkpoint 1"})
+    refused("lacks 'step'")
+    checkpoints.write_about(path, {**about, "files": {"../x": {}}})
     refused("lists the files")
 
 
