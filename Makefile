@@ -14,7 +14,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 export PYTHON TORCH TMPDIR
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test lint format notebooks clean
+.PHONY: help setup lab test lint format notebooks bench clean
 
 help:  ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -43,6 +43,9 @@ format: setup  ## bring the code into form
 
 notebooks: setup  ## run the notebooks at laptop scale and save their outputs
 	@$(PY) notebooks/rerun.py $(NOTEBOOKS)
+
+bench: setup  ## measure speed and memory beside the peers, on an idle machine
+	@$(PY) -m benchmarks --write
 
 clean:  ## delete .venv and all caches, nothing else
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
