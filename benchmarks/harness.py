@@ -30,7 +30,7 @@ class Row:
     def line(self) -> str:
         """Return the row of a Markdown table."""
         verdict = "met" if self.ratio >= self.target else "missed"
-        cells = (self.what, self.ours, self.peer, f"{self.ratio:.2f} ×", f"{self.target:g} ×")
+        cells = (self.what, self.ours, self.peer, f"{self.ratio:.2f} ×", f"{self.target:.3g} ×")
         return "| " + " | ".join((*cells, verdict)) + " |"
 
 

@@ -12,8 +12,8 @@ from gptlab.compare import Results
 from gptlab.model import GPT
 from gptlab.tokenizer import Tokenizer
 
-#: The experiments whose measurements are bundled. `gptlab.record` can make more.
-EXPERIMENTS = ("generations", "ladder")
+#: The experiments whose measurements are bundled; `gptlab.record` makes them again.
+EXPERIMENTS = ("generations", "ladder", "depth", "sizes", "amounts")
 
 DATA = files("gptlab") / "data"
 

@@ -15,12 +15,11 @@ from pathlib import Path
 import torch
 
 from gptlab import checkpoints, compare, experiments
+from gptlab.bundled import EXPERIMENTS
 from gptlab.config import preset
 from gptlab.corpora import Corpus, python_docs
 from gptlab.model import GPT
 from gptlab.training import TrainSettings, train
-
-EXPERIMENTS = ("generations", "ladder", "depth", "sizes", "amounts")
 
 _DATA = Path(__file__).parent / "data"
 
