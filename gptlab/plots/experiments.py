@@ -92,7 +92,9 @@ def depth_curves(results: Results, title: str = "") -> Picture:
         label = f"{norm}-norm, {'warm-up' if warm else 'no warm-up'}"
         depths = sorted(by_depth)
         means = [by_depth[d].mean() for d in depths]
-        ax.plot(depths, means, color=COLOURS[i], linestyle=LINES[i], label=label)
+        style = {"color": COLOURS[i], "linestyle": LINES[i]}
+        ax.plot(depths, means, **style)
+        ax.plot([], [], marker=MARKERS[i], label=label, **style)  # for the legend
         for d in depths:
             # Side by side, or the dots of one kind hide those of another.
             at = [d + 0.25 * (i - 1.5)] * len(by_depth[d])
