@@ -24,7 +24,7 @@ setup:  ## create .venv and install everything; quick when that is done
 
 lab: setup  ## open the book in JupyterLab, for this machine only
 	@echo "Starting JupyterLab on 127.0.0.1; end it with Ctrl-C."
-	@$(PY) -m jupyterlab --config=tools/jupyter_lab_config.py $(AS_ROOT) $(LAB_FLAGS) $(FIRST)
+	@JUPYTER_CONFIG_PATH=tools/jupyter $(PY) -m jupyterlab $(AS_ROOT) $(LAB_FLAGS) $(FIRST)
 
 test: lint  ## lint, types, unit tests, every notebook at smoke scale, browser tests
 	@echo "Running the unit tests, the browser tests and every notebook at smoke scale."

@@ -26,6 +26,13 @@ def test_runs_and_its_sliders_move_the_picture(notebook: Notebook, lab: Lab, cha
         ".jp-OutputArea-output img", "all => all.filter(i => i.complete && !i.naturalWidth).length"
     )
     assert broken == 0, f"{broken} pictures did not load"
+    warnings = page.evaluate(
+        "() => [...jupyterapp.shell.currentWidget.content.model.cells]"
+        ".filter((cell) => cell.type === 'code')"
+        ".flatMap((cell) => cell.sharedModel.getOutputs())"
+        ".filter((output) => output.name === 'stderr').map((output) => output.text)"
+    )
+    assert not warnings, f"readers would see warnings: {warnings}"
 
 
 def _turn(page: Any, explorer: Any) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 c = get_config()  # type: ignore[name-defined]  # noqa: F821
 
 c.ServerApp.ip = "127.0.0.1"
-c.ServerApp.root_dir = str(Path(__file__).resolve().parents[1])
+c.ServerApp.root_dir = str(Path(__file__).resolve().parents[2])
 c.LabApp.news_url = None
 c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
 c.LabApp.extension_manager = "readonly"
