@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from gptlab.compare import Results
 from gptlab.plots.picture import COLOURS, LINES, MARKERS, Picture, new_figure
@@ -172,6 +172,7 @@ def scaling_law(
     names = {"body_parameters": "parameters without embeddings", "tokens": "training tokens"}
     ax.set(xscale="log", yscale="log", xlabel=names[x], ylabel=_LABELS["val_loss"])
     ax.set_title(title or said)
+    ax.xaxis.set_minor_formatter(NullFormatter())  # their labels would overlap
     ax.yaxis.set_minor_formatter(FuncFormatter(lambda v, _: f"{v:.1f}"))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:.1f}"))
     ax.legend()
