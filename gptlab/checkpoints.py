@@ -153,8 +153,11 @@ def save(
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    replaced = [old for old in _steps(folder) if final.name.rstrip("+") == old.name.rstrip("+")]
-    for old in {*replaced[:-1], *_steps(folder)[: -max(1, keep)]}:
+    # What this one replaces goes first, or it would count among those that stay.
+    replaced = [old for old in folder.glob(f"{_STEP}{step:08d}*") if old != final]
+    for old in replaced:
+        shutil.rmtree(old, ignore_errors=True)
+    for old in _steps(folder)[: -max(1, keep)]:
         shutil.rmtree(old, ignore_errors=True)
     return final
 

@@ -55,6 +55,12 @@ def test_saving_the_same_step_again_replaces_it(tmp_path: Path) -> None:
     assert checkpoints.load(tmp_path).config.n_layer == 1
 
 
+def test_a_replaced_step_does_not_push_out_the_one_before(tmp_path: Path) -> None:
+    for step in (2, 3, 3, 3):
+        checkpoints.save(tmp_path, fresh(), TOKENIZER, step=step, keep=2)
+    assert sorted(checkpoints.load(p).step for p in tmp_path.iterdir()) == [2, 3]
+
+
 def test_nothing_there(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "missing"):
         with pytest.raises(FileNotFoundError, match=r"no checkpoint in .*train --out"):
