@@ -12,11 +12,12 @@ from collections.abc import Iterator
 import torch
 
 from benchmarks.harness import Row
-from benchmarks.training import peer
+from benchmarks.training import peer, update
 from gptlab.config import GPTConfig, preset
 from gptlab.corpora import Corpus, python_docs
+from gptlab.huggingface import from_transformers
 from gptlab.model import GPT
-from gptlab.training import TrainSettings, train
+from gptlab.training import TrainSettings, evaluate, train
 
 STEPS = 2000  # of the ordinary loop
 TRIED = (600, 800, 1000, 1300)  # of ours, until one is good enough
@@ -54,19 +55,6 @@ def theirs(config: GPTConfig, corpus: Corpus) -> tuple[float, float]:
     for step in range(STEPS):
         for group in optimizer.param_groups:
             group["lr"] = 1e-3 * min(1, (step + 1) / 100)
-        x, y = corpus.batch(step, 12, config.n_ctx, seed=1)
-        loss = torch.nn.functional.cross_entropy(model(x).logits.flatten(0, 1), y.flatten())
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        update(model, optimizer, *corpus.batch(step, 12, config.n_ctx, seed=1))
     seconds = time.perf_counter() - began
-    x, y = corpus.val_windows(config.n_ctx, None)
-    model.eval()
-    total = 0.0
-    with torch.no_grad():
-        for piece, target in zip(x.split(128), y.split(128), strict=True):
-            logits = model(piece).logits
-            loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), target.flatten())
-            total += loss.item() * len(piece)
-    return total / len(x), seconds
+    return evaluate(from_transformers(model), corpus), seconds

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import tokenizers
 
@@ -16,26 +16,16 @@ def rows() -> Iterator[Row]:
     text = "\n\n".join(docstrings.documents(("python",), 1_000_000)[0])
     tokenizer = BPETokenizer.train(text, 1024)
     direct = tokenizers.Tokenizer.from_str(tokenizer.to_json())
-    short = text[:50_000]
-    fast, slow = interleaved(
-        lambda: tokenizer.encode(short), lambda: tokenizer.encode_slowly(short), repeats=5
+    peers: tuple[tuple[str, Callable[[str], object], str, float], ...] = (
+        ("the readable path", tokenizer.encode_slowly, text[:50_000], 20),
+        ("tokenizers directly", lambda part: direct.encode(part).ids, text, 0.8),
     )
-    size = len(short.encode()) / 1e6
-    yield Row(
-        "Encoding text (MB/s)",
-        f"{size / fast:.2f}",
-        f"{size / slow:.3f}, the readable path",
-        slow / fast,
-        20,
-    )
-    fast, library = interleaved(
-        lambda: tokenizer.encode(text), lambda: direct.encode(text).ids, repeats=5
-    )
-    size = len(text.encode()) / 1e6
-    yield Row(
-        "Encoding text (MB/s)",
-        f"{size / fast:.2f}",
-        f"{size / library:.2f}, tokenizers directly",
-        library / fast,
-        0.8,
-    )
+    for name, encode, part, target in peers:
+        fast, other = interleaved(
+            lambda part=part: tokenizer.encode(part),
+            lambda encode=encode, part=part: encode(part),
+            repeats=5,
+        )
+        size = len(part.encode()) / 1e6
+        speeds = (f"{size / fast:.2f}", f"{size / other:.3g}, {name}")
+        yield Row("Encoding text (MB/s)", *speeds, other / fast, target)

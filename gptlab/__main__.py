@@ -25,7 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = vars(_parser().parse_args(arguments))
     command = options.pop("command")
     from gptlab.distributed import WorkerLost, leave
-    from gptlab.training import FolderInUse, TrainingDiverged
+    from gptlab.session import FolderInUse
+    from gptlab.training import TrainingDiverged
 
     try:
         return {"train": _train, "compare": _compare, "generate": _generate}[command](options)
@@ -75,7 +76,10 @@ def _parser() -> argparse.ArgumentParser:
         "--seed", type=int, default=1, help="weights, batches, dropout (%(default)s)"
     )
     train.add_argument(
-        "--fsdp", action="store_true", help="under torchrun: split the weights over the processes"
+        "--fsdp",
+        dest="shard",
+        action="store_true",
+        help="under torchrun: split the weights over the processes",
     )
     _training_options(train, defaults.batch_size)
     train.add_argument("--out", type=Path, required=True, help="folder for the run's checkpoints")
@@ -149,12 +153,10 @@ def _train(options: dict[str, Any]) -> int:
     changes = _given(options, [field.name for field in fields(GPTConfig)], leave=("vocab_size",))
     # Refuse a wrong shape before reading a large text.
     config = preset(f"{options['preset']}-tiny", **changes)
-    options["shard"] = options["fsdp"]
     settings = _settings(options, ("steps", "save_every", "seed", "shard"))
     corpus = from_file(options["text"], options["tokenizer"], vocab_size=options["vocab_size"])
     torch.manual_seed(settings.seed)
     model = GPT(config.replace(vocab_size=corpus.tokenizer.vocab_size))
-    parameters = model.num_parameters()
     history = train(model, corpus, settings, out=options["out"], resume=options["resume"])
     if not join().is_first:
         return _DONE
@@ -165,7 +167,7 @@ def _train(options: dict[str, Any]) -> int:
         "steps": history.records[-1]["step"] if history.records else 0,
         "tokens_per_second": history.tokens_per_second,
         "seconds": history.seconds,
-        "parameters": parameters,
+        "parameters": model.num_parameters(),
         "interrupted": history.interrupted,
     }
     print(json.dumps(report))

@@ -24,8 +24,9 @@ from gptlab.config import GPTConfig
 from gptlab.corpora import Corpus
 from gptlab.generation import generate
 from gptlab.model import GPT
+from gptlab.session import progress_file
 from gptlab.tables import Table
-from gptlab.training import TrainSettings, Watch, progress_file, train
+from gptlab.training import TrainSettings, Watch, train
 
 #: Two-sided 95 % points of Student's t, by degrees of freedom.
 _T95 = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23)

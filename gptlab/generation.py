@@ -73,22 +73,9 @@ def sample(
 ) -> Iterator[int]:
     """Yield new token ids one by one: the engine, which knows nothing about text.
 
-    Args:
-        model: read in evaluation mode.
-        tokens: ids of the prompt (T,), at least one.
-        max_new_tokens: how many to draw.
-        temperature: see `next_token_probabilities`.
-        top_k: see there.
-        top_p: see there.
-        seed: the same seed draws the same tokens; None draws anew each time.
-        cache: keep keys and values instead of computing them again; the logits are the same.
-
-    Raises:
-        ValueError: for an empty prompt or a setting out of range, before the first token.
+    Takes one prompt (T,); the other arguments and the errors are those of `sample_batch`.
     """
-    rows = sample_batch(
-        model, [tokens], max_new_tokens, temperature, top_k, top_p, seed, cache=cache
-    )
+    rows = sample_batch(model, [tokens], max_new_tokens, temperature, top_k, top_p, seed, cache)
     return (row[0] for row in rows)
 
 

@@ -114,6 +114,7 @@ def save(folder: Path | str, model: GPT, tokenizer: Tokenizer) -> None:
     Raises:
         ValueError: for a model or a tokenizer that `transformers` has no class for.
     """
+    from tokenizers import Tokenizer as FastTokenizer
     from transformers import PreTrainedTokenizerFast
 
     if not isinstance(tokenizer, BPETokenizer):
@@ -121,11 +122,9 @@ def save(folder: Path | str, model: GPT, tokenizer: Tokenizer) -> None:
             f"transformers has no class for a {type(tokenizer).__name__}; train with the bpe "
             f"tokenizer, or export the weights alone with to_transformers."
         )
-    theirs = to_transformers(model)
-    theirs.save_pretrained(folder)
-    tokenizer.save(folder)
+    to_transformers(model).save_pretrained(folder)
     PreTrainedTokenizerFast(
-        tokenizer_file=str(Path(folder) / "tokenizer.json"),
+        tokenizer_object=FastTokenizer.from_str(tokenizer.to_json()),
         bos_token=END_OF_TEXT,
         eos_token=END_OF_TEXT,
     ).save_pretrained(folder)
@@ -159,8 +158,6 @@ def load_model(name: Path | str, revision: str = "main") -> GPT:
     """Read the model alone: see `load`. Only safetensors are read, nothing is unpickled."""
     from transformers import AutoModelForCausalLM
 
-    if Path(name).is_dir():
-        revision = "main"
     try:
         theirs = AutoModelForCausalLM.from_pretrained(
             name, revision=revision, use_safetensors=True, dtype=torch.float32

@@ -21,21 +21,11 @@ from gptlab.corpora import Corpus
 from gptlab.device import Hardware, choose
 from gptlab.distributed import Team
 from gptlab.model import GPT
-from gptlab.session import FolderInUse, bar, only_run_in, progress_file, stop_request
+from gptlab.session import bar, only_run_in, stop_request
 from gptlab.settings import TrainSettings, learning_rate_at, make_optimizer
 
-__all__ = [
-    "FolderInUse",
-    "History",
-    "TrainSettings",
-    "TrainingDiverged",
-    "Watch",
-    "evaluate",
-    "learning_rate_at",
-    "make_optimizer",
-    "progress_file",
-    "train",
-]
+# The settings are half of calling `train`, so they can be had here too.
+__all__ = ["History", "TrainSettings", "TrainingDiverged", "Watch", "evaluate", "train"]
 
 #: Called after each backward pass, before the update, with the step and the model.
 Watch = Callable[[int, GPT], None]

@@ -14,16 +14,9 @@ import torch
 from gptlab.config import preset
 from gptlab.corpora import Corpus, from_text
 from gptlab.model import GPT
-from gptlab.training import (
-    FolderInUse,
-    History,
-    TrainingDiverged,
-    TrainSettings,
-    evaluate,
-    learning_rate_at,
-    make_optimizer,
-    train,
-)
+from gptlab.session import FolderInUse
+from gptlab.settings import learning_rate_at, make_optimizer
+from gptlab.training import History, TrainingDiverged, TrainSettings, evaluate, train
 
 SMALL = TrainSettings(steps=20, batch_size=4, warmup=5, eval_every=10, device="cpu")
 #: Every letter follows from the two before it: learnable, and not by counting letters alone.

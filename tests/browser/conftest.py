@@ -7,7 +7,6 @@ and fails the test.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import socket
@@ -99,17 +98,12 @@ def lab(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab
     if (ROOT / "notebooks").is_dir():
         shutil.copytree(ROOT / "notebooks", folder)
     folder.mkdir(exist_ok=True)
-    settings = home / "config" / "labconfig" / "page_config.json"
-    settings.parent.mkdir(parents=True)
-    # The announcements ask the network for news.
-    settings.write_text(
-        json.dumps({"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}})
-    )
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = {key: value for key, value in os.environ.items() if "JUPYTER" not in key}
     environment |= {
+        "JUPYTER_CONFIG_PATH": str(ROOT / "tools" / "jupyter"),  # what `make lab` runs with
         "JUPYTER_CONFIG_DIR": str(home / "config"),
         "JUPYTER_DATA_DIR": str(home / "data"),
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
