@@ -16,7 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gptlab.cache import KeyValueCache
 from gptlab.config import GPTConfig
+from gptlab.linear import Linear
 
 #: Called with a name and a tensor at the points worth looking at; returns the tensor to go on with.
 Tap = Callable[[str, Tensor], Tensor]
@@ -170,30 +172,6 @@ def _banded(q: Tensor, k: Tensor, v: Tensor, band: int, dropout: float) -> Tenso
     return torch.cat([first, rest], dim=-2)[..., :n_token, :]  # (B, H, T, D)
 
 
-class KeyValueCache:
-    """Keys and values of the tokens read so far, one pair a layer, for `past_key_values`.
-
-    A banded layer keeps only the band: older tokens can never be looked at again.
-    """
-
-    def __init__(self, config: GPTConfig) -> None:
-        """Start empty, for a model of this config."""
-        self.length = 0
-        self._bands = [config.layer_band(layer) for layer in range(config.n_layer)]
-        self._layers: list[tuple[Tensor, Tensor] | None] = [None] * config.n_layer
-
-    def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Add a layer's new keys and values (B, H, n_new, D); return all the new tokens can see."""
-        past = self._layers[layer]
-        if past is not None:
-            k = torch.cat([past[0], k], dim=-2)
-            v = torch.cat([past[1], v], dim=-2)
-        band = self._bands[layer]
-        keep = k.size(-2) if band is None else min(band, k.size(-2))
-        self._layers[layer] = (k[..., -keep:, :], v[..., -keep:, :])
-        return k, v
-
-
 class CausalSelfAttention(nn.Module):
     """Multi-head causal self-attention (Vaswani et al. 2017, section 3.2.2), one layer of a GPT."""
 
@@ -205,8 +183,8 @@ class CausalSelfAttention(nn.Module):
         self.band = config.layer_band(layer)
         self.dropout = config.dropout
         # Queries, keys and values of all heads come from one matrix product.
-        self.c_attn = nn.Linear(config.n_embd, 3 * config.n_embd, bias=config.bias)
-        self.c_proj = nn.Linear(config.n_embd, config.n_embd, bias=config.bias)
+        self.c_attn = Linear(config.n_embd, 3 * config.n_embd, bias=config.bias)
+        self.c_proj = Linear(config.n_embd, config.n_embd, bias=config.bias)
         self.resid_dropout = nn.Dropout(config.dropout)
 
     def forward(

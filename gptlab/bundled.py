@@ -13,7 +13,7 @@ from gptlab.model import GPT
 from gptlab.tokenizer import Tokenizer
 
 #: The experiments whose measurements are bundled; `gptlab.record` makes them again.
-EXPERIMENTS = ("generations", "ladder", "depth", "sizes", "amounts")
+EXPERIMENTS = ("generations", "ladder", "depth", "sizes", "amounts", "rates", "rates-wide")
 
 DATA = files("gptlab") / "data"
 

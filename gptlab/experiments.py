@@ -1,4 +1,4 @@
-"""The four experiments of chapters 3.2 to 3.4: which variants they train.
+"""The experiments of chapters 3.2 to 3.4, and the sweep of learning rates: what they train.
 
 Each returns variants for `gptlab.compare.run`. All variants of one experiment read the same number
 of tokens, except where that number is what is varied.
@@ -6,14 +6,18 @@ of tokens, except where that number is what is varied.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from gptlab.compare import Variant
-from gptlab.config import GPTConfig, preset
+from gptlab.config import GPTConfig, Norm, preset
 from gptlab.model import GPT
 from gptlab.training import TrainSettings, Watch
+
+#: The learning rate where generations are compared: the highest that all of them survive, so that
+#: no difference is the rate's. Alone, a pre-norm model learns faster at `settings.LEARNING_RATES`.
+SHARED_RATE = 2e-3
 
 
 def at_equal_tokens(config: GPTConfig, tokens: int, settings: TrainSettings) -> TrainSettings:
@@ -55,7 +59,7 @@ def generations(
         settings: how to train; steps and batch size are set from ``tokens``.
         changes: fields of `GPTConfig` to change in all three, e.g. ``n_embd=64``.
     """
-    settings = settings or TrainSettings(batch_size=16)
+    settings = settings or TrainSettings(batch_size=16, learning_rate=SHARED_RATE)
     variants = []
     for name, label in (("gpt1-tiny", "GPT-1"), ("gpt2-tiny", "GPT-2"), ("gpt3-tiny", "GPT-3")):
         config = preset(name, vocab_size=vocab_size, **changes)
@@ -67,7 +71,7 @@ def ladder(
     vocab_size: int, tokens: int, settings: TrainSettings | None = None, **changes: Any
 ) -> list[Variant]:
     """From GPT-1 to GPT-3, one change at a time; the arguments are those of `generations`."""
-    settings = settings or TrainSettings(batch_size=16)
+    settings = settings or TrainSettings(batch_size=16, learning_rate=SHARED_RATE)
     gpt1, gpt2, gpt3 = (
         preset(name, vocab_size=vocab_size, **changes)
         for name in ("gpt1-tiny", "gpt2-tiny", "gpt3-tiny")
@@ -102,7 +106,7 @@ def depth(
     the place of the norm differs.
     """
     base = preset("gpt1-tiny", vocab_size=vocab_size, n_embd=64, n_head=4, final_norm=True)
-    settings = TrainSettings(steps=steps, learning_rate=2e-3)
+    settings = TrainSettings(steps=steps, learning_rate=SHARED_RATE)
     return [
         Variant(
             f"{norm}-norm, {n_layer} layers, {'no warm-up' if warm == 0 else f'{warm} warm-up'}",
@@ -152,7 +156,7 @@ def sizes(
     shapes: Sequence[tuple[int, int]] = SIZES,
 ) -> list[Variant]:
     """GPT-2s of growing size at a fixed number of tokens: shapes are (n_layer, n_embd)."""
-    settings = settings or TrainSettings(batch_size=16)
+    settings = settings or TrainSettings(batch_size=16, learning_rate=SHARED_RATE)
     variants = []
     for n_layer, n_embd in shapes:
         config = preset(
@@ -179,4 +183,33 @@ def amounts(
         Variant(f"{amount:,} tokens", variant.config, variant.settings)
         for amount in tokens
         for variant in sizes(vocab_size, amount, settings, [shape])
+    ]
+
+
+def rates(
+    vocab_size: int,
+    shape: tuple[int, int, int] = (4, 128, 64),
+    settings: TrainSettings | None = None,
+    by_norm: Mapping[Norm, Sequence[float]] | None = None,
+) -> list[Variant]:
+    """One model at several learning rates: where the default of `TrainSettings` comes from.
+
+    Args:
+        vocab_size: of the corpus's tokenizer.
+        shape: n_layer, n_embd and n_ctx; a head is 32 wide.
+        settings: how to train, apart from the rate.
+        by_norm: the rates to try for each place of the norm.
+    """
+    n_layer, n_embd, n_ctx = shape
+    settings = settings or TrainSettings(steps=600, eval_every=100)
+    by_norm = by_norm or {"post": (1e-3, 2e-3, 3e-3), "pre": (1e-3, 2e-3, 3e-3, 4e-3, 6e-3, 8e-3)}
+    shared = {"n_layer": n_layer, "n_embd": n_embd, "n_ctx": n_ctx, "n_head": n_embd // 32}
+    base: dict[Norm, GPTConfig] = {
+        "post": preset("gpt1-tiny", vocab_size=vocab_size, **shared),
+        "pre": preset("gpt2-tiny", vocab_size=vocab_size, **shared),
+    }
+    return [
+        Variant(f"{norm}-norm, {rate:g}", base[norm], replace(settings, learning_rate=rate))
+        for norm, tried in by_norm.items()
+        for rate in tried
     ]

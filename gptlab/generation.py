@@ -123,6 +123,8 @@ def sample_batch(
             one.manual_seed(seed + i)
 
     def pick(logits: Tensor) -> list[int]:  # (B, V)
+        if temperature == 0:
+            return logits.argmax(dim=-1).tolist()
         probabilities = next_token_probabilities(logits, temperature, top_k, top_p)
         drawn = zip(probabilities, dice, strict=True)
         return [int(torch.multinomial(row, 1, generator=one)) for row, one in drawn]

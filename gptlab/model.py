@@ -15,8 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gptlab.attention import CausalSelfAttention, KeyValueCache, Tap
+from gptlab.attention import CausalSelfAttention, Tap
+from gptlab.cache import KeyValueCache
 from gptlab.config import GPTConfig
+from gptlab.linear import Linear
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,8 +35,8 @@ class MLP(nn.Module):
     def __init__(self, config: GPTConfig) -> None:
         """Make the layers C → 4C → C."""
         super().__init__()
-        self.c_fc = nn.Linear(config.n_embd, 4 * config.n_embd, bias=config.bias)
-        self.c_proj = nn.Linear(4 * config.n_embd, config.n_embd, bias=config.bias)
+        self.c_fc = Linear(config.n_embd, 4 * config.n_embd, bias=config.bias)
+        self.c_proj = Linear(4 * config.n_embd, config.n_embd, bias=config.bias)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -93,7 +95,7 @@ class GPT(nn.Module):
         self.ln_f = (
             nn.LayerNorm(config.n_embd, bias=config.bias) if config.final_norm else nn.Identity()
         )
-        self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
+        self.lm_head = Linear(config.n_embd, config.vocab_size, bias=False)
         if config.tie_weights:
             self.lm_head.weight = self.wte.weight
         self._init_weights()

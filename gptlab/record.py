@@ -1,7 +1,7 @@
 """`python -m gptlab.record NAME`: make the bundled model or measurements again.
 
-NAME is "model", "generations", "ladder", "depth", "sizes" or "amounts". Each takes 10 to 40 minutes
-on two CPU cores; results are saved after each run, the model's training resumes where it stopped.
+NAME is "model" or one of `bundled.EXPERIMENTS`. Each takes 10 to 40 minutes on two CPU cores;
+results are saved after each run, the model's training resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ def record_model(corpus: Corpus, folder: Path, steps: int = 4000) -> None:
     """Train the bundled model and leave only what is needed to use it."""
     torch.manual_seed(1)
     model = GPT(preset("gpt2-tiny", vocab_size=corpus.tokenizer.vocab_size))
-    settings = TrainSettings(steps=steps, batch_size=16, save_every=500)
+    settings = TrainSettings(
+        steps=steps, batch_size=16, learning_rate=experiments.SHARED_RATE, save_every=500
+    )
     run = folder / "run"
     resume = checkpoints.has_checkpoint(run)
     history = train(model, corpus, settings, out=run, resume=resume)
@@ -59,6 +61,13 @@ def record_experiment(name: str, corpus: Corpus, path: Path, seeds: Sequence[int
         "amounts": lambda: experiments.amounts(
             vocabulary, [62_500, 125_000, 250_000, 500_000, 1_000_000]
         ),
+        "rates": lambda: experiments.rates(vocabulary),
+        "rates-wide": lambda: experiments.rates(
+            vocabulary,
+            (6, 384, 256),
+            TrainSettings(steps=150, batch_size=8, warmup=50, eval_every=50),
+            {"pre": (1e-3, 2e-3, 3e-3, 4e-3)},
+        ),
     }[name]()
     compare.run(
         variants,
@@ -77,8 +86,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=3, help="runs a variant (%(default)s)")
     parser.add_argument("--out", type=Path, default=_DATA, help="folder (the package's own)")
     options = parser.parse_args(arguments)
-    # The depth experiment reads characters: its losses compare with letter frequencies.
-    corpus = python_docs("char" if options.name == "depth" else "bpe")
+    # The depth experiment's losses compare with letter frequencies; the rates are those of the
+    # benchmarks, which read characters too.
+    characters = options.name in ("depth", "rates", "rates-wide")
+    corpus = python_docs("char" if characters else "bpe")
     if options.name == "model":
         record_model(corpus, options.out / "model")
     else:
