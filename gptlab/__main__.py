@@ -138,7 +138,11 @@ def _training_options(parser: argparse.ArgumentParser, batch_size: int) -> None:
     parser.add_argument(
         "--precision", default="auto", help="auto, float32 or bfloat16 (%(default)s)"
     )
-    parser.add_argument("--compile", action="store_true", help="use torch.compile")
+    parser.add_argument(
+        "--compile",
+        action=argparse.BooleanOptionalAction,
+        help="use torch.compile, or never; default: where the run is long enough to repay it",
+    )
 
 
 def _train(options: dict[str, Any]) -> int:

@@ -24,7 +24,8 @@ def at_equal_tokens(config: GPTConfig, tokens: int, settings: TrainSettings) -> 
     """Return the settings with as many steps as read ``tokens``, whatever the context.
 
     ``settings.batch_size`` counts for a context of 64 tokens: a context twice as long gets half as
-    many sequences, so that each update sees the same number of tokens.
+    many sequences, so that each update sees the same number of tokens. Without a learning rate of
+    their own they get `SHARED_RATE`.
 
     Raises:
         ValueError: if the tokens do not make one update, or one sequence exceeds an update.
@@ -42,6 +43,7 @@ def at_equal_tokens(config: GPTConfig, tokens: int, settings: TrainSettings) -> 
         settings,
         steps=steps,
         batch_size=per_step // config.n_ctx,
+        learning_rate=settings.learning_rate or SHARED_RATE,
         # Post-norm models need it: with 29 of 292 updates GPT-1 stayed at letter frequencies at any
         # rate above 1e-3, with 120 it learned at 2e-3.
         warmup=min(settings.warmup, steps // 3),
@@ -59,7 +61,7 @@ def generations(
         settings: how to train; steps and batch size are set from ``tokens``.
         changes: fields of `GPTConfig` to change in all three, e.g. ``n_embd=64``.
     """
-    settings = settings or TrainSettings(batch_size=16, learning_rate=SHARED_RATE)
+    settings = settings or TrainSettings(batch_size=16)
     variants = []
     for name, label in (("gpt1-tiny", "GPT-1"), ("gpt2-tiny", "GPT-2"), ("gpt3-tiny", "GPT-3")):
         config = preset(name, vocab_size=vocab_size, **changes)
@@ -71,7 +73,7 @@ def ladder(
     vocab_size: int, tokens: int, settings: TrainSettings | None = None, **changes: Any
 ) -> list[Variant]:
     """From GPT-1 to GPT-3, one change at a time; the arguments are those of `generations`."""
-    settings = settings or TrainSettings(batch_size=16, learning_rate=SHARED_RATE)
+    settings = settings or TrainSettings(batch_size=16)
     gpt1, gpt2, gpt3 = (
         preset(name, vocab_size=vocab_size, **changes)
         for name in ("gpt1-tiny", "gpt2-tiny", "gpt3-tiny")
@@ -156,7 +158,7 @@ def sizes(
     shapes: Sequence[tuple[int, int]] = SIZES,
 ) -> list[Variant]:
     """GPT-2s of growing size at a fixed number of tokens: shapes are (n_layer, n_embd)."""
-    settings = settings or TrainSettings(batch_size=16, learning_rate=SHARED_RATE)
+    settings = settings or TrainSettings(batch_size=16)
     variants = []
     for n_layer, n_embd in shapes:
         config = preset(

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
+from gptlab.config import GPTConfig, Norm
 from gptlab.model import GPT
+
+#: Peak learning rates for models up to 128 wide, from `python -m gptlab.record rates`. Pre-norm at
+#: 3e-3 to 8e-3 ended within the spread of its seeds; the lowest of them is the safest for longer
+#: runs. Post-norm gained from 3e-3 with two seeds of three, and lost with the third.
+LEARNING_RATES: dict[Norm, float] = {"post": 2e-3, "pre": 3e-3}
 
 
 @dataclass(frozen=True)
@@ -19,7 +25,7 @@ class TrainSettings:
         batch_size: sequences per update.
         accumulate: pieces in which a batch is worked through, to save memory; the update is the
             same.
-        learning_rate: peak of the schedule.
+        learning_rate: peak of the schedule; None for the one that `for_model` finds.
         warmup: updates over which the learning rate rises linearly to its peak.
         final_fraction: the cosine ends at this fraction of the peak (GPT-3: 0.1, appendix B).
         weight_decay: AdamW's, on matrices only.
@@ -33,7 +39,7 @@ class TrainSettings:
         seed: decides batches and dropout.
         device: "auto", "cpu", "cuda" or "mps".
         precision: "auto", "float32" or "bfloat16".
-        compile: whether to use ``torch.compile``.
+        compile: whether to use ``torch.compile``; None to leave it to `gptlab.device.choose`.
         shard: under torchrun, FSDP instead of DDP: each process keeps a part of every weight.
 
     Raises:
@@ -43,7 +49,7 @@ class TrainSettings:
     steps: int = 1000
     batch_size: int = 12
     accumulate: int = 1
-    learning_rate: float = 2e-3
+    learning_rate: float | None = None
     warmup: int = 100
     final_fraction: float = 0.1
     weight_decay: float = 0.1
@@ -57,7 +63,7 @@ class TrainSettings:
     seed: int = 1
     device: str = "auto"
     precision: str = "auto"
-    compile: bool = False
+    compile: bool | None = None
     shard: bool = False
 
     def __post_init__(self) -> None:
@@ -66,7 +72,7 @@ class TrainSettings:
         for name, least in at_least.items():
             if not getattr(self, name) >= least:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {least}.")
-        if not 0 < self.learning_rate < math.inf:
+        if self.learning_rate is not None and not 0 < self.learning_rate < math.inf:
             raise ValueError(f"learning_rate is {self.learning_rate}; it must be above 0.")
         for name in ("beta1", "beta2"):
             if not 0 <= getattr(self, name) < 1:
@@ -77,10 +83,28 @@ class TrainSettings:
                 f"must split into equal pieces."
             )
 
+    def for_model(self, config: GPTConfig) -> TrainSettings:
+        """Return the settings with a learning rate, the measured one where none is given.
+
+        Above a width of 128 it falls as 1/width: at 384, 1e-3 was the best of four rates
+        (`python -m gptlab.record rates-wide`), and GPT-3's own fall in about the same way (table
+        2.1).
+        """
+        if self.learning_rate is not None:
+            return self
+        rate = LEARNING_RATES[config.norm] * min(1.0, 128 / config.n_embd)
+        return replace(self, learning_rate=rate)
+
 
 def learning_rate_at(step: int, settings: TrainSettings) -> float:
-    """Linear warm-up, then a cosine down to ``final_fraction`` of the peak (GPT-3, appendix B)."""
+    """Linear warm-up, then a cosine down to ``final_fraction`` of the peak (GPT-3, appendix B).
+
+    Raises:
+        ValueError: if the settings have no learning rate: ask `TrainSettings.for_model` for one.
+    """
     peak = settings.learning_rate
+    if peak is None:
+        raise ValueError("learning_rate is None; settings.for_model(model.config) chooses one.")
     if step < settings.warmup:
         return peak * (step + 1) / settings.warmup
     progress = (step - settings.warmup) / max(1, settings.steps - settings.warmup)
@@ -90,6 +114,7 @@ def learning_rate_at(step: int, settings: TrainSettings) -> float:
 
 def make_optimizer(model: GPT, settings: TrainSettings) -> torch.optim.AdamW:
     """Return AdamW with weight decay on matrices, none on biases and gains (GPT-1, section 4.1)."""
+    settings = settings.for_model(model.config)
     matrices = [w for w in model.parameters() if w.dim() > 1]
     vectors = [w for w in model.parameters() if w.dim() <= 1]
     return torch.optim.AdamW(
@@ -97,7 +122,7 @@ def make_optimizer(model: GPT, settings: TrainSettings) -> torch.optim.AdamW:
             {"params": matrices, "weight_decay": settings.weight_decay},
             {"params": vectors, "weight_decay": 0.0},
         ],
-        lr=settings.learning_rate,
+        lr=learning_rate_at(settings.warmup, settings),  # its peak
         betas=(settings.beta1, settings.beta2),
         eps=settings.eps,
         fused=model.device.type in ("cpu", "cuda"),

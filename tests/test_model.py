@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from gptlab.config import GPT3_TABLE, PRESETS, preset
+from gptlab.linear import Linear
 from gptlab.model import GPT
 
 TINY = ["gpt1-tiny", "gpt2-tiny", "gpt3-tiny"]
@@ -161,3 +162,21 @@ def test_target_minus_100_is_left_out() -> None:
     masked[:, 10:] = -100
     logits, loss = model(x, masked)
     torch.testing.assert_close(loss, F.cross_entropy(logits[0, :10], y[0, :10]))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("out_features", [1536, 997])  # a prime cannot be cut into parts
+def test_one_vector_through_a_linear_layer_is_the_product(bias: bool, out_features: int) -> None:
+    layer = Linear(384, out_features, bias=bias)
+    x = torch.randn(1, 1, 384)
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        with torch.no_grad():
+            out = layer(x)
+    finally:
+        torch.set_num_threads(threads)
+    expected = x.double() @ layer.weight.double().T
+    expected = expected if layer.bias is None else expected + layer.bias.double()
+    assert out.shape == (1, 1, out_features)
+    torch.testing.assert_close(out.double(), expected, atol=1e-5, rtol=0)
