@@ -1,4 +1,4 @@
-"""What is chosen by itself: precision and compiling, by what the machine can do and the run needs."""
+"""What "auto" chooses: precision and compiling, by the machine and the length of the run."""
 
 import shutil
 

@@ -152,7 +152,7 @@ def test_a_finished_run_resumes_to_itself(corpus: Corpus, tmp_path: Path) -> Non
 
 def test_resume_with_other_settings_is_refused(corpus: Corpus, tmp_path: Path) -> None:
     train(fresh(corpus), corpus, SMALL, out=tmp_path, progress=False)
-    with pytest.raises(ValueError, match=r"learning_rate.*0\.002, 0\.5"):
+    with pytest.raises(ValueError, match=r"learning_rate.*0\.003, 0\.5"):
         train(
             fresh(corpus), corpus, replace(SMALL, learning_rate=0.5), out=tmp_path, resume=True,
             progress=False,
