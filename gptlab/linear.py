@@ -13,8 +13,8 @@ class Linear(nn.Linear):
     """`torch.nn.Linear`; the same numbers, sooner where one vector goes through it on a CPU.
 
     Generating token by token, a layer multiplies one vector with its matrix, and waits for the
-    weights to come from memory. torch leaves that product to one thread. Cut into rows of blocks it
-    is a batch of products, which all threads share.
+    weights to come from memory. torch leaves that product to one thread. Cut into blocks of
+    rows it is a batch of products, which all threads share.
     """
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
@@ -29,7 +29,8 @@ class Linear(nn.Linear):
         one = x.numel() == self.in_features and x.device.type == "cpu"
         if not one or self._parts == 1 or torch.is_grad_enabled() or torch.get_num_threads() == 1:
             return super().forward(x)
-        vectors = x.reshape(1, -1, 1).expand(self._parts, -1, -1)  # (parts, in, 1)
+        row = x.reshape(1, 1, -1).expand(self._parts, -1, -1)  # (parts, 1, in)
         blocks = self.weight.view(self._parts, -1, self.in_features)  # (parts, out / parts, in)
-        out = (blocks @ vectors).view(*x.shape[:-1], self.out_features)
+        # A row from the left: a column from the right takes a path half as fast.
+        out = torch.bmm(row, blocks.transpose(1, 2)).view(*x.shape[:-1], self.out_features)
         return out if self.bias is None else out + self.bias
