@@ -22,7 +22,7 @@ from gptlab.training import TrainSettings, evaluate, train
 #: layers, width, heads, context, batch size, updates of the ordinary loop, those of ours to try
 #: until one is good enough, the share of the time that was aimed for
 SHAPES = (
-    (4, 128, 4, 64, 12, 2000, (1000, 1300, 1600), 0.7),
+    (4, 128, 4, 64, 12, 2000, (1000, 1200, 1400, 1600), 0.7),
     (6, 384, 6, 256, 8, 240, (120, 160), 0.5),
 )
 
