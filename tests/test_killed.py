@@ -20,7 +20,9 @@ pytestmark = [
 
 KILLS = 50
 # A checkpoint every second update: much of the time goes into writing.
-SETTINGS = TrainSettings(steps=600, batch_size=2, warmup=5, save_every=2, device="cpu")
+SETTINGS = TrainSettings(
+    steps=600, batch_size=2, learning_rate=2e-3, warmup=5, save_every=2, device="cpu"
+)
 
 
 def work(out: str) -> None:

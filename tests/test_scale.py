@@ -17,7 +17,7 @@ class _Card:
 
 def _pretend_gpu(monkeypatch: pytest.MonkeyPatch, gigabytes: float) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gigabytes > 0)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device=None: "Pretend 3000")
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: _Card(gigabytes * 1e9))
 
