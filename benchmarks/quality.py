@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import torch
 
 from benchmarks.harness import Row
-from benchmarks.training import peer, update
-from gptlab.config import GPTConfig, preset
+from benchmarks.training import peer, shape, update
+from gptlab.config import GPTConfig
 from gptlab.corpora import Corpus, python_docs
 from gptlab.huggingface import from_transformers
 from gptlab.model import GPT
@@ -30,16 +30,8 @@ SHAPES = (
 def rows() -> Iterator[Row]:
     """Yield one comparison a size."""
     corpus = python_docs("char", max_bytes=1_000_000)
-    vocab_size = corpus.tokenizer.vocab_size
     for n_layer, n_embd, n_head, n_ctx, batch_size, their_steps, tried, share in SHAPES:
-        config = preset(
-            "gpt2-tiny",
-            vocab_size=vocab_size,
-            n_layer=n_layer,
-            n_embd=n_embd,
-            n_head=n_head,
-            n_ctx=n_ctx,
-        )
+        config = shape(corpus, n_layer, n_embd, n_head, n_ctx)
         their_loss, their_seconds = theirs(config, corpus, batch_size, their_steps)
         for steps in tried:
             torch.manual_seed(1)
@@ -47,9 +39,9 @@ def rows() -> Iterator[Row]:
             began = time.perf_counter()
             history = train(GPT(config), corpus, settings, progress=False)
             seconds = time.perf_counter() - began
-            if history.val_loss <= their_loss:
+            reached = history.val_loss <= their_loss
+            if reached:
                 break
-        reached = history.val_loss <= their_loss
         yield Row(
             f"Time to the ordinary loop's loss, {n_layer} layers, width {n_embd}",
             f"{seconds:.0f} s, {history.val_loss:.3f} nats after {steps} updates",

@@ -28,14 +28,7 @@ def rows() -> Iterator[Row]:
     """Yield two comparisons a shape."""
     corpus = python_docs("char", max_bytes=1_000_000)
     for n_layer, n_embd, n_head, n_ctx, batch_size, steps in SHAPES:
-        config = preset(
-            "gpt2-tiny",
-            vocab_size=corpus.tokenizer.vocab_size,
-            n_layer=n_layer,
-            n_embd=n_embd,
-            n_head=n_head,
-            n_ctx=n_ctx,
-        )
+        config = shape(corpus, n_layer, n_embd, n_head, n_ctx)
         settings = TrainSettings(steps, batch_size, warmup=2, eval_every=steps, eval_tokens=n_ctx)
         speeds: list[list[float]] = [[], [], []]
         for _ in range(5):
@@ -43,11 +36,23 @@ def rows() -> Iterator[Row]:
             speeds[1].append(theirs(config, corpus, settings, fused=False))
             speeds[2].append(theirs(config, corpus, settings, fused=True))
         mine, plain, same = (statistics.median(s) for s in speeds)
-        shape = f"{n_layer} layers, width {n_embd}, context {n_ctx}, batch {batch_size}"
-        what = f"Training, {shape} (tokens/s)"
+        size = f"{n_layer} layers, width {n_embd}, context {n_ctx}, batch {batch_size}"
+        what = f"Training, {size} (tokens/s)"
         target = 1.5 if n_embd == 128 else 2.5
         yield Row(what, f"{mine:,.0f}", f"{plain:,.0f}, (a)", mine / plain, target)
         yield Row(what, f"{mine:,.0f}", f"{same:,.0f}, (b)", mine / same, 1.0)
+
+
+def shape(corpus: Corpus, n_layer: int, n_embd: int, n_head: int, n_ctx: int) -> GPTConfig:
+    """Return a GPT-2 of this size for the corpus."""
+    return preset(
+        "gpt2-tiny",
+        vocab_size=corpus.tokenizer.vocab_size,
+        n_layer=n_layer,
+        n_embd=n_embd,
+        n_head=n_head,
+        n_ctx=n_ctx,
+    )
 
 
 def ours(config: GPTConfig, corpus: Corpus, settings: TrainSettings) -> float:

@@ -132,7 +132,11 @@ def _training_options(parser: argparse.ArgumentParser, batch_size: int) -> None:
     parser.add_argument(
         "--batch-size", type=int, default=batch_size, help="sequences an update (%(default)s)"
     )
-    parser.add_argument("--learning-rate", type=float, help="peak; default: the presets'")
+    parser.add_argument(
+        "--learning-rate",
+        type=float,
+        help="peak; default: as measured for the model, or one for all that are compared",
+    )
     parser.add_argument("--warmup", type=int, help="updates of warm-up; default: the presets'")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (%(default)s)")
     parser.add_argument(

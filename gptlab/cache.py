@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from gptlab.config import GPTConfig
@@ -29,7 +30,7 @@ class KeyValueCache:
     """Keys and values of the tokens read so far, one pair a layer.
 
     A banded layer keeps only the band: older tokens can never be looked at again. A new token is
-    written behind the others, into room made for twice as many, because copying all of them for
+    written behind the others, into room made for as many again, because copying all of them for
     each token took a third of the time of generating. Written in place, they carry no gradient.
     """
 
@@ -41,25 +42,24 @@ class KeyValueCache:
 
     def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Add a layer's new keys and values (B, H, n_new, D); return all the new tokens can see."""
-        new = k.size(-2)
-        kept = self._layers[layer]
-        if kept is None or kept.end + new > kept.buffer.size(-2):
-            kept = self._layers[layer] = _roomier(kept, k)
-        kept.buffer[0, ..., kept.end : kept.end + new, :] = k
-        kept.buffer[1, ..., kept.end : kept.end + new, :] = v
-        kept.end += new
-        k, v = kept.seen.unbind()
-        band = self._bands[layer]
-        if band is not None:
-            kept.start = max(kept.start, kept.end - band)
+        new = torch.stack([k, v])  # (2, B, H, n_new, D)
+        kept, band = self._layers[layer], self._bands[layer]
+        if kept is not None and kept.end + new.size(-2) <= kept.buffer.size(-2):
+            kept.buffer[..., kept.end : kept.end + new.size(-2), :] = new
+            kept.end += new.size(-2)
+            seen = kept.seen
+            if band is not None:
+                kept.start = max(kept.start, kept.end - band)
+        else:
+            seen = new if kept is None else torch.cat([kept.seen, new], dim=-2)
+            self._layers[layer] = _with_room(seen if band is None else seen[..., -band:, :])
+        k, v = seen.unbind()
         return k, v
 
 
-def _roomier(kept: _Kept | None, k: Tensor) -> _Kept:
-    """Move what is kept into a buffer with room for it, for new keys k, and for as many again."""
-    old = 0 if kept is None else kept.end - kept.start
-    room = 2 * (old + k.size(-2))
-    buffer = k.new_empty(2, *k.shape[:-2], room, k.size(-1))  # (2, B, H, room, D)
-    if kept is not None:
-        buffer[..., :old, :] = kept.seen
-    return _Kept(buffer, 0, old)
+def _with_room(tokens: Tensor) -> _Kept:
+    """Copy keys and values (2, B, H, n, D) into a buffer with room for as many again."""
+    n = tokens.size(-2)
+    buffer = tokens.new_empty(*tokens.shape[:-2], 2 * n, tokens.size(-1))  # (2, B, H, 2n, D)
+    buffer[..., :n, :] = tokens
+    return _Kept(buffer, 0, n)

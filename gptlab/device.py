@@ -66,12 +66,12 @@ def choose(
     Raises:
         ValueError: for a device this machine does not have, or an unknown word.
     """
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision is {precision!r}; choose one of {', '.join(PRECISIONS)}.")
     chosen, reason = _device(device)
     kind = chosen.split(":")[0]
     has_bf16 = _has_bfloat16(kind)
     repays = has_bf16 and work >= _LONG_RUN.get(kind, float("inf"))
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision is {precision!r}; choose one of {', '.join(PRECISIONS)}.")
     if precision == "auto":
         precision = "bfloat16" if repays or (has_bf16 and kind == "cuda") else "float32"
     compile = repays if compile is None else compile

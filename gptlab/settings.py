@@ -25,7 +25,7 @@ class TrainSettings:
         batch_size: sequences per update.
         accumulate: pieces in which a batch is worked through, to save memory; the update is the
             same.
-        learning_rate: peak of the schedule; None for the one that `for_model` finds.
+        learning_rate: peak of the schedule; None for the one that `peak_rate` finds.
         warmup: updates over which the learning rate rises linearly to its peak.
         final_fraction: the cosine ends at this fraction of the peak (GPT-3: 0.1, appendix B).
         weight_decay: AdamW's, on matrices only.
@@ -84,16 +84,19 @@ class TrainSettings:
             )
 
     def for_model(self, config: GPTConfig) -> TrainSettings:
-        """Return the settings with a learning rate, the measured one where none is given.
+        """Return the settings with a learning rate: see `peak_rate`."""
+        return replace(self, learning_rate=self.peak_rate(config))
+
+    def peak_rate(self, config: GPTConfig) -> float:
+        """Return the learning rate, the one measured for such a model where none is given.
 
         Above a width of 128 it falls as 1/width: at 384, 1e-3 was the best of four rates
         (`python -m gptlab.record rates-wide`), and GPT-3's own fall in about the same way (table
         2.1).
         """
         if self.learning_rate is not None:
-            return self
-        rate = LEARNING_RATES[config.norm] * min(1.0, 128 / config.n_embd)
-        return replace(self, learning_rate=rate)
+            return self.learning_rate
+        return LEARNING_RATES[config.norm] * min(1.0, 128 / config.n_embd)
 
 
 def learning_rate_at(step: int, settings: TrainSettings) -> float:
@@ -114,7 +117,6 @@ def learning_rate_at(step: int, settings: TrainSettings) -> float:
 
 def make_optimizer(model: GPT, settings: TrainSettings) -> torch.optim.AdamW:
     """Return AdamW with weight decay on matrices, none on biases and gains (GPT-1, section 4.1)."""
-    settings = settings.for_model(model.config)
     matrices = [w for w in model.parameters() if w.dim() > 1]
     vectors = [w for w in model.parameters() if w.dim() <= 1]
     return torch.optim.AdamW(
@@ -122,7 +124,7 @@ def make_optimizer(model: GPT, settings: TrainSettings) -> torch.optim.AdamW:
             {"params": matrices, "weight_decay": settings.weight_decay},
             {"params": vectors, "weight_decay": 0.0},
         ],
-        lr=learning_rate_at(settings.warmup, settings),  # its peak
+        lr=settings.peak_rate(model.config),
         betas=(settings.beta1, settings.beta2),
         eps=settings.eps,
         fused=model.device.type in ("cpu", "cuda"),

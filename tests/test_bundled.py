@@ -31,12 +31,12 @@ def test_the_default_learning_rates_are_those_measured() -> None:
     for name, norm, width in (("rates", "pre", 128), ("rates-wide", "pre", 384)):
         results = bundled.results(name)
         config = GPTConfig(10, 8, 1, 4, width, norm=norm)
-        chosen = f"{norm}-norm, {TrainSettings().for_model(config).learning_rate:g}"
+        chosen = f"{norm}-norm, {TrainSettings().peak_rate(config):g}"
         for other in results.variants:
             if other.startswith(norm):
                 gap, half = results.difference(chosen, other)
                 assert gap > -half, f"{other} is better than {chosen}"
-    assert TrainSettings().for_model(preset("gpt1-tiny")).learning_rate == 2e-3
+    assert TrainSettings().peak_rate(preset("gpt1-tiny")) == 2e-3
 
 
 def test_unknown_results_name_what_there_is() -> None:
