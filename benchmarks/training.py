@@ -1,7 +1,7 @@
 """Training: the package's own loop against `transformers` in a loop of its own.
 
 (a) is what many write first: GPT2LMHeadModel, eager, float32, AdamW as it comes. (b) has every
-switch that gptlab's loop has on this machine: the fused AdamW too.
+switch that gptlab's loop has on this machine: the fused AdamW, and bfloat16 where ours takes it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 
 import torch
@@ -17,6 +18,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from benchmarks.harness import Row
 from gptlab.config import GPTConfig, preset
 from gptlab.corpora import Corpus, python_docs
+from gptlab.device import Hardware, choose
 from gptlab.model import GPT
 from gptlab.training import TrainSettings, train
 
@@ -30,17 +32,19 @@ def rows() -> Iterator[Row]:
     for n_layer, n_embd, n_head, n_ctx, batch_size, steps in SHAPES:
         config = shape(corpus, n_layer, n_embd, n_head, n_ctx)
         settings = TrainSettings(steps, batch_size, warmup=2, eval_every=steps, eval_tokens=n_ctx)
+        hardware = choose(n_embd=n_embd)
         speeds: list[list[float]] = [[], [], []]
         for _ in range(5):
             speeds[0].append(ours(config, corpus, settings))
-            speeds[1].append(theirs(config, corpus, settings, fused=False))
-            speeds[2].append(theirs(config, corpus, settings, fused=True))
+            speeds[1].append(theirs(config, corpus, settings))
+            speeds[2].append(theirs(config, corpus, settings, hardware))
         mine, plain, same = (statistics.median(s) for s in speeds)
         size = f"{n_layer} layers, width {n_embd}, context {n_ctx}, batch {batch_size}"
         what = f"Training, {size} (tokens/s)"
         target = 1.5 if n_embd == 128 else 2.5
-        yield Row(what, f"{mine:,.0f}", f"{plain:,.0f}, (a)", mine / plain, target)
-        yield Row(what, f"{mine:,.0f}", f"{same:,.0f}, (b)", mine / same, 1.0)
+        figure = f"{mine:,.0f}, {hardware.precision}"
+        yield Row(what, figure, f"{plain:,.0f}, (a)", mine / plain, target)
+        yield Row(what, figure, f"{same:,.0f}, (b)", mine / same, 1.0)
 
 
 def shape(corpus: Corpus, n_layer: int, n_embd: int, n_head: int, n_ctx: int) -> GPTConfig:
@@ -76,15 +80,23 @@ def peer(config: GPTConfig) -> GPT2LMHeadModel:
             resid_pdrop=0.0,
             embd_pdrop=0.0,
             attn_pdrop=0.0,
+            bos_token_id=None,
+            eos_token_id=None,
         )
     ).train()
 
 
 def update(
-    model: GPT2LMHeadModel, optimizer: torch.optim.Optimizer, x: torch.Tensor, y: torch.Tensor
+    model: GPT2LMHeadModel,
+    optimizer: torch.optim.Optimizer,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    hardware: Hardware | None = None,
 ) -> float:
     """Make one update of the ordinary loop; return the loss."""
-    loss = torch.nn.functional.cross_entropy(model(x).logits.flatten(0, 1), y.flatten())
+    with hardware.autocast() if hardware else nullcontext():
+        logits = model(x).logits
+    loss = torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), y.flatten())
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -92,12 +104,15 @@ def update(
     return loss.item()
 
 
-def theirs(config: GPTConfig, corpus: Corpus, settings: TrainSettings, fused: bool) -> float:
-    """Return tokens a second of the ordinary loop."""
+def theirs(
+    config: GPTConfig, corpus: Corpus, settings: TrainSettings, hardware: Hardware | None = None
+) -> float:
+    """Return tokens a second of the ordinary loop, with our switches where hardware is given."""
     model = peer(config)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=fused)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=hardware is not None)
     began = time.perf_counter()
     for step in range(settings.steps):
-        update(model, optimizer, *corpus.batch(step, settings.batch_size, config.n_ctx, seed=1))
+        x, y = corpus.batch(step, settings.batch_size, config.n_ctx, seed=1)
+        update(model, optimizer, x, y, hardware)
     tokens = settings.steps * settings.batch_size * config.n_ctx
     return tokens / (time.perf_counter() - began)

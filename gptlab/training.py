@@ -175,7 +175,9 @@ class _Run:
         self.tokens_per_step = settings.batch_size * model.config.n_ctx
         # Two operations a weight forward, four backward (Kaplan et al. 2020, section 2.1).
         work = 6 * model.num_parameters() * self.tokens_per_step * settings.steps
-        self.hardware = choose(settings.device, settings.precision, settings.compile, work)
+        self.hardware = choose(
+            settings.device, settings.precision, settings.compile, work, model.config.n_embd
+        )
         self.model = model.to(self.hardware.device)
         self.corpus, self.settings, self.out, self.watch = corpus, settings, out, watch
         self.team = team
