@@ -215,14 +215,14 @@ class CausalSelfAttention(nn.Module):
             tap: called with each inner tensor by name; turns on the written-out path.
             padding: how many tokens at the start of each row are padding (B,).
         """
-        q, k, v = (
-            part.unflatten(-1, (self.n_head, -1)).transpose(1, 2)  # (B, H, T, D)
-            for part in self.c_attn(x).chunk(3, dim=-1)
-        )
+        qkv = self.c_attn(x).unflatten(-1, (3, self.n_head, -1))  # (B, T, 3, H, D)
+        qkv = qkv.permute(2, 0, 3, 1, 4)  # (3, B, H, T, D)
         end = x.size(1)
-        if past_key_values is not None:
+        if past_key_values is None:
+            q, k, v = qkv
+        else:
             end += past_key_values.length
-            k, v = past_key_values.extend(self.layer, k, v)
+            q, (k, v) = qkv[0], past_key_values.extend(self.layer, qkv[1:])
         if tap is None:
             mask = None
             if padding is not None:
@@ -232,7 +232,8 @@ class CausalSelfAttention(nn.Module):
         else:
             heads = self._attend_and_tell(q, k, v, tap)
         joined = heads.transpose(1, 2).flatten(-2)  # (B, T, C)
-        return self.resid_dropout(self.c_proj(joined))
+        out = self.c_proj(joined)
+        return self.resid_dropout(out) if self.training else out
 
     def _attend_and_tell(self, q: Tensor, k: Tensor, v: Tensor, tap: Tap) -> Tensor:
         """Take the written-out path, showing each step to the tap: → (B, H, T, D)."""

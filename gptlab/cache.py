@@ -23,7 +23,7 @@ class _Kept:
 
     @property
     def seen(self) -> Tensor:
-        return self.buffer[..., self.start : self.end, :]  # (2, B, H, kept, D)
+        return self.buffer.narrow(-2, self.start, self.end - self.start)  # (2, B, H, kept, D)
 
 
 class KeyValueCache:
@@ -40,21 +40,19 @@ class KeyValueCache:
         self._bands = [config.layer_band(layer) for layer in range(config.n_layer)]
         self._layers: list[_Kept | None] = [None] * config.n_layer
 
-    def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Add a layer's new keys and values (B, H, n_new, D); return all the new tokens can see."""
-        new = torch.stack([k, v])  # (2, B, H, n_new, D)
-        kept, band = self._layers[layer], self._bands[layer]
-        if kept is not None and kept.end + new.size(-2) <= kept.buffer.size(-2):
-            kept.buffer[..., kept.end : kept.end + new.size(-2), :] = new
-            kept.end += new.size(-2)
+    def extend(self, layer: int, new: Tensor) -> Tensor:
+        """Add a layer's new keys and values (2, B, H, n_new, D); return all the new tokens see."""
+        kept, band, n_new = self._layers[layer], self._bands[layer], new.size(-2)
+        if kept is not None and kept.end + n_new <= kept.buffer.size(-2):
+            kept.buffer.narrow(-2, kept.end, n_new).copy_(new)
+            kept.end += n_new
             seen = kept.seen
             if band is not None:
                 kept.start = max(kept.start, kept.end - band)
         else:
             seen = new if kept is None else torch.cat([kept.seen, new], dim=-2)
             self._layers[layer] = _with_room(seen if band is None else seen[..., -band:, :])
-        k, v = seen.unbind()
-        return k, v
+        return seen  # (2, B, H, n, D)
 
 
 def _with_room(tokens: Tensor) -> _Kept:

@@ -132,7 +132,7 @@ def sample_batch(
     return _draw(model, [tokens.tolist() for tokens in prompts], max_new_tokens, pick, cache)
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def _draw(
     model: GPT,
     windows: list[list[int]],

@@ -26,11 +26,19 @@ class Linear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """Multiply and add: (..., in_features) → (..., out_features)."""
-        one = x.numel() == self.in_features and x.device.type == "cpu"
-        if not one or self._parts == 1 or torch.is_grad_enabled() or torch.get_num_threads() == 1:
+        if self._parts == 1 or x.shape != (1, 1, self.in_features) or not _can_share(x):
             return super().forward(x)
-        row = x.reshape(1, 1, -1).expand(self._parts, -1, -1)  # (parts, 1, in)
-        blocks = self.weight.view(self._parts, -1, self.in_features)  # (parts, out / parts, in)
+        row = x.expand(self._parts, -1, -1)  # (parts, 1, in)
+        blocks = self.weight.view(self._parts, -1, self.in_features).mT  # (parts, in, out / parts)
         # A row from the left: a column from the right takes a path half as fast.
-        out = torch.bmm(row, blocks.transpose(1, 2)).view(*x.shape[:-1], self.out_features)
-        return out if self.bias is None else out + self.bias
+        if self.bias is None:
+            out = torch.bmm(row, blocks)  # (parts, 1, out / parts)
+        else:
+            out = torch.baddbmm(self.bias.view(self._parts, 1, -1), row, blocks)
+        return out.view(1, 1, -1)
+
+
+def _can_share(x: Tensor) -> bool:
+    """Whether several threads are there to share, and no gradient is wanted."""
+    on_cpu = x.device.type == "cpu"
+    return on_cpu and not torch.is_grad_enabled() and torch.get_num_threads() > 1

@@ -41,7 +41,8 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Transform each token on its own: (B, T, C) → (B, T, C)."""
-        return self.dropout(self.c_proj(F.gelu(self.c_fc(x), approximate="tanh")))
+        x = self.c_proj(F.gelu(self.c_fc(x), approximate="tanh"))
+        return self.dropout(x) if self.training else x
 
 
 class Block(nn.Module):
@@ -171,7 +172,8 @@ class GPT(nn.Module):
         positions = torch.arange(start, end, device=tokens.device)  # (T,)
         if padding is not None:
             positions = (positions - padding[:, None]).clamp(min=0)  # (B, T)
-        x = self.drop(self.wte(tokens) + self.wpe(positions))  # (B, T, C)
+        x = self.wte(tokens) + self.wpe(positions)  # (B, T, C)
+        x = self.drop(x) if self.training else x
         x = x if tap is None else tap("embed", x)
         for block in self.h:
             x = block(x, past_key_values, tap, padding)

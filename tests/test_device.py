@@ -1,4 +1,4 @@
-"""What "auto" chooses: precision and compiling, by the machine and the length of the run."""
+"""What "auto" chooses: precision and compiling, by the machine, the model and the run."""
 
 import shutil
 
@@ -7,7 +7,7 @@ import torch
 
 from gptlab.device import choose
 
-LONG = 1e18
+LONG, WIDE = 1e18, 384
 
 
 @pytest.fixture
@@ -19,25 +19,30 @@ def able(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def test_a_long_run_on_an_able_cpu_is_compiled_in_bfloat16(able: pytest.MonkeyPatch) -> None:
-    hardware = choose("cpu", work=LONG)
+    hardware = choose("cpu", work=LONG, n_embd=WIDE)
     assert hardware.compile and hardware.precision == "bfloat16"
     assert hardware.why.endswith("bfloat16, compiled")
 
 
-def test_a_short_run_stays_the_same_on_every_cpu(able: pytest.MonkeyPatch) -> None:
-    hardware = choose("cpu", work=1e10)
+def test_a_short_run_is_not_compiled(able: pytest.MonkeyPatch) -> None:
+    hardware = choose("cpu", work=1e10, n_embd=WIDE)
+    assert not hardware.compile and hardware.precision == "bfloat16"
+
+
+def test_a_narrow_model_stays_the_same_on_every_cpu(able: pytest.MonkeyPatch) -> None:
+    hardware = choose("cpu", work=LONG, n_embd=64)
     assert not hardware.compile and hardware.precision == "float32"
 
 
 def test_a_cpu_without_bfloat16_neither_imitates_it_nor_compiles(able: pytest.MonkeyPatch) -> None:
     able.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
-    hardware = choose("cpu", work=LONG)
+    hardware = choose("cpu", work=LONG, n_embd=WIDE)
     assert not hardware.compile and hardware.precision == "float32"
 
 
 def test_what_is_asked_for_is_done(able: pytest.MonkeyPatch) -> None:
-    assert choose("cpu", "float32", work=LONG).precision == "float32"
-    assert not choose("cpu", compile=False, work=LONG).compile
+    assert choose("cpu", "float32", work=LONG, n_embd=WIDE).precision == "float32"
+    assert not choose("cpu", compile=False, work=LONG, n_embd=WIDE).compile
     assert choose("cpu", compile=True).compile
 
 
@@ -47,6 +52,6 @@ def test_without_a_compiler_it_runs_as_it_is_and_says_so(
 ) -> None:
     able.delenv("CXX", raising=False)
     able.setattr(shutil, "which", lambda name: None)
-    hardware = choose("cpu", compile=asked, work=LONG)
+    hardware = choose("cpu", compile=asked, work=LONG, n_embd=WIDE)
     assert not hardware.compile and "no compiler was found" in hardware.why
     assert "\n" not in hardware.why

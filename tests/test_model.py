@@ -186,12 +186,12 @@ def test_one_vector_through_a_linear_layer_is_the_product(bias: bool, out_featur
 def test_the_cache_of_a_banded_layer_forgets_a_long_prompt() -> None:
     cache = KeyValueCache(preset("gpt3-tiny", n_ctx=2048, attention=("banded",), band=8))
     tokens = torch.randn(1, 4, 1000, 32)
-    k, _ = cache.extend(0, tokens, tokens)
+    k, _ = cache.extend(0, torch.stack([tokens, tokens]))
     torch.testing.assert_close(k, tokens)
     for _ in range(30):
         one = torch.randn(1, 4, 1, 32)
         tokens = torch.cat([tokens, one], dim=-2)
-        k, v = cache.extend(0, one, one)
+        k, v = cache.extend(0, torch.stack([one, one]))
         torch.testing.assert_close(k, tokens[..., -9:, :])  # the band before it, and itself
         torch.testing.assert_close(v, k)
         held = k.untyped_storage().nbytes() // (2 * one.nbytes)  # keys and values, in tokens
