@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -132,57 +133,83 @@ def fast_attend(
         output (B, H, n_query, D).
     """
     n_query, n_key = q.size(-2), k.size(-2)
-    if mask is not None:
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
-    on_cpu = q.device.type == "cpu"
-    if on_cpu and q.dtype == torch.bfloat16 and n_query == n_key <= _WRITTEN_OUT:
-        return attend(q, k, v, causal_mask(n_query, n_key, band), dropout=dropout)[0]
-    if band is not None and band < n_key:
+    if mask is None and band is not None and band < n_key:
         if n_query == n_key:
             return _banded(q, k, v, band, dropout)
         mask = causal_mask(n_query, n_key, band).to(q.device)
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
-    if n_query == n_key:
-        return F.scaled_dot_product_attention(q, k, v, is_causal=True, dropout_p=dropout)
     # A single new token may look at everything before it: no mask to build while generating.
-    whole = None if n_query == 1 else causal_mask(n_query, n_key).to(q.device)
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=whole, dropout_p=dropout)
+    if mask is None and 1 < n_query < n_key:
+        mask = causal_mask(n_query, n_key).to(q.device)
+    return _mix(q, k, v, mask, mask is None and n_query == n_key, dropout)
+
+
+def _mix(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool, dropout: float
+) -> Tensor:
+    """Attend by torch's fused kernel, or written out where that is sooner: → (B, H, n_query, D)."""
+    short = 1 < q.size(-2) and k.size(-2) <= _WRITTEN_OUT
+    if short and q.dtype == torch.bfloat16 and q.device.type == "cpu":
+        mask = causal_mask(q.size(-2)) if causal else mask
+        return attend(q, k, v, mask, dropout=dropout)[0]
+    return F.scaled_dot_product_attention(
+        q, k, v, attn_mask=mask, is_causal=causal, dropout_p=dropout
+    )
 
 
 def _banded(q: Tensor, k: Tensor, v: Tensor, band: int, dropout: float) -> Tensor:
-    """Banded attention in blocks of half the band.
+    """Banded attention in blocks of queries: O(T · band).
 
-    A query at position i looks no further back than i - band + 1, which lies in its own block of
-    band / 2 tokens or in the two before it: 1.5 · band keys a query, so the whole costs
-    O(T · band). Shorter blocks would waste fewer keys, but copy them more often; a band that is odd
-    or very narrow is one block.
+    A query looks no further back than band - 1 tokens, so a block of b queries needs the
+    w tokens before it and its own, where w is the band in whole blocks. These windows overlap, and
+    are views: copying their keys and values took a third of the time.
     """
     n_token = q.size(-2)
-    # Before the first whole band there is nothing that it could hide.
-    first = F.scaled_dot_product_attention(
-        q[..., :band, :], k[..., :band, :], v[..., :band, :], is_causal=True, dropout_p=dropout
+    size = min(64, max(16, band // 2))  # b; tried from 8 to 256, for bands from 32 to 256
+    back = -(-band // size) * size  # w
+    first = _mix(
+        *(part[..., :back, :] for part in (q, k, v)),
+        causal_mask(min(back, n_token), band=band).to(q.device),
+        False,
+        dropout,
     )  # (B, H, w, D)
-    back = 2 if band % 2 == 0 and band >= 16 else 1  # blocks before its own that a query sees
-    size = band // back
-    n_block = -(-(n_token - band) // size)  # N, of the queries after the first band
-    pad = band + n_block * size - n_token
-    q, k, v = (
-        F.pad(part, (0, 0, 0, pad)).unflatten(-2, (back + n_block, size))  # (B, H, back+N, b, D)
-        for part in (q, k, v)
-    )
-    k, v = (
-        torch.cat([part[:, :, i : i + n_block] for i in range(back + 1)], dim=-2) for part in (k, v)
-    )  # (B, H, N, w+b, D)
-    rest = F.scaled_dot_product_attention(
-        q[:, :, back:].flatten(1, 2),  # SDPA's fast kernels take four dimensions: (B, H·N, b, D)
-        k.flatten(1, 2),  # (B, H·N, w+b, D)
-        v.flatten(1, 2),  # (B, H·N, w+b, D)
+    n_block = -(-(n_token - back) // size)  # N, of the queries after the first w
+    if n_block <= 0:
+        return first
+    if pad := back + n_block * size - n_token:
+        q, k, v = (F.pad(part, (0, 0, 0, pad)) for part in (q, k, v))
+    q, k, v = (part.flatten(0, 1) for part in (q, k, v))  # (B·H, w+N·b, D)
+    rest = _mix(
+        q[:, back:].unflatten(1, (n_block, size)),  # (B·H, N, b, D)
+        _Windows.apply(k, size, back + size),  # (B·H, N, w+b, D)
+        _Windows.apply(v, size, back + size),  # (B·H, N, w+b, D)
         # The queries of a block are the last b of its w + b keys.
-        attn_mask=causal_mask(size, band + size, band).to(q.device),
-        dropout_p=dropout,
-    )  # (B, H·N, b, D)
-    rest = rest.unflatten(1, (q.size(1), n_block)).flatten(2, 3)  # (B, H, N·b, D)
+        causal_mask(size, back + size, band).to(q.device),
+        False,
+        dropout,
+    )  # (B·H, N, b, D)
+    rest = rest.flatten(1, 2).unflatten(0, first.shape[:2])  # (B, H, N·b, D)
     return torch.cat([first, rest], dim=-2)[..., :n_token, :]  # (B, H, T, D)
+
+
+class _Windows(torch.autograd.Function):
+    """Overlapping windows (R, N, length, D) of rows (R, T, D), one every ``size`` tokens, as a view.
+
+    `Tensor.unfold` does the same; its backward pass took twice as long as adding whole slices.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, size: int, length: int) -> Tensor:
+        ctx.size, ctx.shape = size, rows.shape
+        return rows.unfold(1, length, size).transpose(-1, -2)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        n_block, length = grad.shape[1:3]
+        out = grad.new_zeros(ctx.shape)  # (R, T, D)
+        for start in range(0, length, ctx.size):  # the windows' first blocks, second blocks, …
+            part = out[:, start : start + n_block * ctx.size].unflatten(1, (n_block, ctx.size))
+            part += grad[:, :, start : start + ctx.size]
+        return out, None, None
 
 
 class CausalSelfAttention(nn.Module):
