@@ -21,8 +21,8 @@ from gptlab.cache import KeyValueCache
 from gptlab.config import GPTConfig
 from gptlab.linear import Linear
 
-#: Up to so many tokens, a CPU trains sooner with the written-out path in bfloat16: torch's fused
-#: kernel is up to four times as slow there, most of it in the backward pass (torch 2.13).
+#: Up to so many keys a CPU is sooner with the written-out path in bfloat16: torch's fused kernel is
+#: up to four times as slow there, most of it in the backward pass (torch 2.13).
 _WRITTEN_OUT = 512
 
 #: Called with a name and a tensor at the points worth looking at; returns the tensor to go on with.
@@ -137,20 +137,20 @@ def fast_attend(
         if n_query == n_key:
             return _banded(q, k, v, band, dropout)
         mask = causal_mask(n_query, n_key, band).to(q.device)
-    # A single new token may look at everything before it: no mask to build while generating.
-    if mask is None and 1 < n_query < n_key:
+    elif mask is None and 1 < n_query < n_key:
         mask = causal_mask(n_query, n_key).to(q.device)
-    return _mix(q, k, v, mask, mask is None and n_query == n_key, dropout)
+    return _mix(q, k, v, mask, dropout)
 
 
-def _mix(
-    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool, dropout: float
-) -> Tensor:
-    """Attend by torch's fused kernel, or written out where that is sooner: → (B, H, n_query, D)."""
-    short = 1 < q.size(-2) and k.size(-2) <= _WRITTEN_OUT
+def _mix(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout: float) -> Tensor:
+    """Attend by torch's fused kernel, or written out where that is sooner: (B, H, n_query, D).
+
+    Without a mask, as many queries as keys are causal, and a single new token sees everything.
+    """
+    causal = mask is None and q.size(-2) == k.size(-2)
+    short = q.size(-2) > 1 and k.size(-2) <= _WRITTEN_OUT
     if short and q.dtype == torch.bfloat16 and q.device.type == "cpu":
-        mask = causal_mask(q.size(-2)) if causal else mask
-        return attend(q, k, v, mask, dropout=dropout)[0]
+        return attend(q, k, v, causal_mask(q.size(-2)) if causal else mask, dropout=dropout)[0]
     return F.scaled_dot_product_attention(
         q, k, v, attn_mask=mask, is_causal=causal, dropout_p=dropout
     )
@@ -159,40 +159,33 @@ def _mix(
 def _banded(q: Tensor, k: Tensor, v: Tensor, band: int, dropout: float) -> Tensor:
     """Banded attention in blocks of queries: O(T · band).
 
-    A query looks no further back than band - 1 tokens, so a block of b queries needs the
-    w tokens before it and its own, where w is the band in whole blocks. These windows overlap, and
-    are views: copying their keys and values took a third of the time.
+    A query looks no further back than band - 1 tokens, so a block of b queries needs its own keys
+    and the w before it, where w is the band in whole blocks. These windows overlap, and are views:
+    copying their keys and values took a third of the time.
     """
     n_token = q.size(-2)
     size = min(64, max(16, band // 2))  # b; tried from 8 to 256, for bands from 32 to 256
     back = -(-band // size) * size  # w
-    first = _mix(
-        *(part[..., :back, :] for part in (q, k, v)),
-        causal_mask(min(back, n_token), band=band).to(q.device),
-        False,
-        dropout,
-    )  # (B, H, w, D)
+    mask = causal_mask(min(back, n_token), band=band).to(q.device)
+    first = _mix(q[..., :back, :], k[..., :back, :], v[..., :back, :], mask, dropout)
     n_block = -(-(n_token - back) // size)  # N, of the queries after the first w
     if n_block <= 0:
-        return first
+        return first  # (B, H, T, D)
     if pad := back + n_block * size - n_token:
         q, k, v = (F.pad(part, (0, 0, 0, pad)) for part in (q, k, v))
     q, k, v = (part.flatten(0, 1) for part in (q, k, v))  # (B·H, w+N·b, D)
-    rest = _mix(
-        q[:, back:].unflatten(1, (n_block, size)),  # (B·H, N, b, D)
-        _Windows.apply(k, size, back + size),  # (B·H, N, w+b, D)
-        _Windows.apply(v, size, back + size),  # (B·H, N, w+b, D)
-        # The queries of a block are the last b of its w + b keys.
-        causal_mask(size, back + size, band).to(q.device),
-        False,
-        dropout,
-    )  # (B·H, N, b, D)
+    queries = q[:, back:].unflatten(1, (n_block, size))  # (B·H, N, b, D)
+    keys = _Windows.apply(k, size, back + size)  # (B·H, N, w+b, D)
+    values = _Windows.apply(v, size, back + size)  # (B·H, N, w+b, D)
+    # The queries of a block are the last b of its w + b keys.
+    mask = causal_mask(size, back + size, band).to(q.device)
+    rest = _mix(queries, keys, values, mask, dropout)  # (B·H, N, b, D)
     rest = rest.flatten(1, 2).unflatten(0, first.shape[:2])  # (B, H, N·b, D)
     return torch.cat([first, rest], dim=-2)[..., :n_token, :]  # (B, H, T, D)
 
 
 class _Windows(torch.autograd.Function):
-    """Overlapping windows (R, N, length, D) of rows (R, T, D), one every ``size`` tokens, as a view.
+    """Windows of rows (R, T, D), one every ``size`` tokens, as a view: (R, N, length, D).
 
     `Tensor.unfold` does the same; its backward pass took twice as long as adding whole slices.
     """

@@ -62,6 +62,7 @@ class Run:
         seconds: of the whole run.
         curve: the looks of `History.records`.
         sample: text written after training, from an empty prompt.
+        hardware: the device and the precision, and why; empty in older files.
         extra: whatever the experiment added.
     """
 
@@ -76,6 +77,7 @@ class Run:
     seconds: float
     curve: list[dict[str, float]]
     sample: str
+    hardware: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -99,7 +101,7 @@ class Results:
     Attributes:
         title: what was compared.
         corpus: one sentence on the text.
-        machine: versions, processor, precision.
+        machine: versions and processor.
         variants: {name: {"config": …, "settings": …}} in the order they were given.
         runs: one a variant and seed.
     """
@@ -306,6 +308,7 @@ def _one(
         seconds=history.seconds,
         curve=history.records,
         sample=generate(model, corpus.tokenizer, "", sample_tokens, temperature=0.8, seed=seed),
+        hardware=history.hardware,
         extra=extra,
     )
 

@@ -158,7 +158,8 @@ def sizes(
     shapes: Sequence[tuple[int, int]] = SIZES,
 ) -> list[Variant]:
     """GPT-2s of growing size at a fixed number of tokens: shapes are (n_layer, n_embd)."""
-    settings = settings or TrainSettings(batch_size=16)
+    # Left to choose, only the wide ones would take bfloat16, and only on some processors.
+    settings = settings or TrainSettings(batch_size=16, precision="float32")
     variants = []
     for n_layer, n_embd in shapes:
         config = preset(

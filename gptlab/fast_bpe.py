@@ -10,14 +10,22 @@ import json
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from importlib.resources import files
+from itertools import chain
 from typing import Any
 
+import regex
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from gptlab.bpe import SYMBOLS, refuse_surrogates
 
 END_OF_TEXT = "<|endoftext|>"
 _GPT2_SHA256 = "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5"
+
+#: A long text is encoded in parts of this many characters, which the processor's cores share. It is
+#: cut only between a word or sign and the space after it: no piece of GPT-2's pattern spans that.
+_PART = 4_000
+_BEFORE_SPACE = regex.compile(r"[\p{L}\p{N}\p{P}\p{S}](?=[ \n])")
+
 _BYTE_OF = {symbol: byte for byte, symbol in SYMBOLS.items()}
 
 
@@ -62,6 +70,19 @@ def build(
     fast.add_special_tokens([AddedToken(names[n], normalized=False) for n in sorted(names)])
     fast.encode_special_tokens = True  # a special name in a text is the characters it is made of
     return fast
+
+
+def encode(fast: Tokenizer, text: str) -> list[int]:
+    """Encode a text that UTF-8 can write, by a tokenizer from `build`."""
+    parts = []
+    start = 0
+    while start < len(text):
+        cut = _BEFORE_SPACE.search(text, start + _PART)
+        end = cut.end() if cut else len(text)
+        parts.append(text[start:end])
+        start = end
+    encoded = fast.encode_batch_fast(parts, add_special_tokens=False)
+    return list(chain.from_iterable(part.ids for part in encoded))
 
 
 def read(

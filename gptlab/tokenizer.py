@@ -239,7 +239,7 @@ class BPETokenizer(Tokenizer):
         """
         refuse_surrogates(text)
         if not allow_special:
-            return list(self._fast.encode_batch_fast([text], add_special_tokens=False)[0].ids)
+            return fast_bpe.encode(self._fast, text)
         # Splitting at a group puts the names themselves at every second place.
         parts = re.split("(" + "|".join(map(re.escape, self.special)) + ")", text)
         return [

@@ -70,6 +70,48 @@ def test_fast_gradients_equal_written_out(band: int | None) -> None:
     torch.testing.assert_close(actual, expected)
 
 
+@pytest.mark.parametrize("band", [1, 20, 64, 100, 130, 256])
+def test_many_blocks_equal_written_out(band: int) -> None:
+    """Values and gradients over several blocks of queries, the last of them not full."""
+    inputs = [x.requires_grad_() for x in random_qkv(555, torch.float64)]
+    expected = attend(*inputs, causal_mask(555, band=band))[0]
+    actual = fast_attend(*inputs, band)
+    torch.testing.assert_close(actual, expected)
+    direction = torch.randn_like(expected)
+    torch.testing.assert_close(
+        torch.autograd.grad((actual * direction).sum(), inputs),
+        torch.autograd.grad((expected * direction).sum(), inputs),
+    )
+
+
+@pytest.mark.parametrize("length", [LENGTH, 600])  # on either side of where the path changes
+@pytest.mark.parametrize("band", [None, 7, 64])
+def test_bfloat16_equals_float32_to_its_precision(length: int, band: int | None) -> None:
+    inputs = [x.bfloat16().float().requires_grad_() for x in random_qkv(length)]
+    expected = attend(*inputs, causal_mask(length, band=band))[0]
+    rough = [x.detach().bfloat16().requires_grad_() for x in inputs]
+    actual = fast_attend(*rough, band)
+    assert actual.dtype == torch.bfloat16
+    torch.testing.assert_close(actual.float(), expected, atol=0.02, rtol=0.02)
+    direction = torch.randn_like(expected).bfloat16()
+    exact = torch.autograd.grad((expected * direction.float()).sum(), inputs)
+    for half, whole in zip(
+        torch.autograd.grad((actual * direction).sum(), rough), exact, strict=True
+    ):
+        assert (half.float() - whole).norm() < 0.02 * whole.norm()
+
+
+def test_dropped_weights_are_made_up_for() -> None:
+    """A weight is dropped or divided by what is kept: on average the output stays the same."""
+    q, k, _ = random_qkv()
+    mask = causal_mask(LENGTH)
+    ones = torch.ones(2, 3, LENGTH, 8)
+    torch.manual_seed(0)
+    outputs = torch.stack([attend(q, k, ones, mask, dropout=0.25)[0] for _ in range(400)])
+    torch.testing.assert_close(outputs.mean(0), ones, atol=0.2, rtol=0)
+    assert set(outputs[:, 0, 0, 0, 0].mul(3).round().tolist()) == {0.0, 4.0}  # its one weight
+
+
 @pytest.mark.parametrize("band", [None, *BANDS])
 def test_fewer_queries_than_keys(band: int | None) -> None:
     """The last queries of a sequence get what they get when the whole sequence asks."""

@@ -155,7 +155,9 @@ def test_depth_changes_only_norm_depth_and_warm_up() -> None:
 
 
 def test_sweeps_vary_one_thing() -> None:
-    assert len({v.tokens for v in experiments.sizes(65, 100_000)}) == 1
+    sizes = experiments.sizes(65, 100_000)
+    assert len({v.tokens for v in sizes}) == 1
+    assert {v.settings.precision for v in sizes} == {"float32"}  # or width would decide it too
     amounts = experiments.amounts(65, [10_240, 102_400])
     assert [v.tokens for v in amounts] == [10_240, 102_400]
     assert amounts[0].config == amounts[1].config

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from itertools import pairwise
 from pathlib import Path
 
@@ -119,6 +120,16 @@ def test_both_ways_break_ties_alike(texts: list[str], vocab_size: int) -> None:
 @given(text=st.text(LONG_KNOWN))
 def test_both_ways_encode_alike(bpe: BPETokenizer, text: str) -> None:
     assert bpe.encode(text) == bpe.encode_slowly(text)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_long_text_is_cut_where_nothing_changes(bpe: BPETokenizer, seed: int) -> None:
+    """Cut in parts and shared among cores, it gets the ids the library gives the whole."""
+    draw = random.Random(seed)
+    alphabet = [*"aé漢9.!'\u0301🙂", *" \n\t\r\x1c\x85\u00a0\u3000", "'s", "don't", "  ", "\n\n "]
+    text = "".join(draw.choices(alphabet, k=30_000))
+    whole = tokenizers.Tokenizer.from_str(bpe.to_json()).encode(text, add_special_tokens=False)
+    assert bpe.encode(text) == whole.ids
 
 
 def test_learning_is_counting_pairs_again_and_again() -> None:
