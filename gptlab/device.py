@@ -21,9 +21,9 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 _WIDE = 128
 
 #: Operations of a run from which compiling repays its 10 to 20 seconds. On the same two cores it
-#: gained 2 % at width 128 and 11 % at 384, in bfloat16, and nothing in float32; this is about ten
-#: minutes there. The figure for a GPU is an estimate.
-_LONG_RUN = {"cpu": 3e14, "cuda": 1e16}
+#: gained 9 to 16 % at width 128 and 14 to 20 % at 384, in bfloat16, and nothing in float32; this is
+#: three to eight minutes there. The figure for a GPU is an estimate.
+_LONG_RUN = {"cpu": 1e14, "cuda": 1e16}
 
 
 @dataclass(frozen=True)
