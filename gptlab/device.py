@@ -17,7 +17,7 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 
 #: Width of a model from which a CPU that multiplies bfloat16 matrices gains by it. Measured on two
 #: cores with AVX-512, tokens a second against float32: at 64 0.9 times, at 128 1.5 to 1.9 times, at
-#: 384 2.6 times.
+#: 384 2.8 times.
 _WIDE = 128
 
 #: Operations of a run from which compiling repays its 10 to 20 seconds. On the same two cores it
