@@ -1,12 +1,16 @@
 """One version of everything: pyproject, constraints, environment.yml, installed: all agree."""
 
+import os
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from unittest.mock import MagicMock
 
+import pytest
 import yaml
 
 import gptlab
@@ -44,6 +48,21 @@ def test_environment_yml_is_in_step() -> None:
     (pip,) = [part["pip"] for part in environment["dependencies"] if isinstance(part, dict)]
     assert pip[:2] == ["-c constraints.txt", "-e .[test]"]
     assert pins(pip[2:]) == pins(ASKED)
+
+
+@pytest.mark.parametrize("own", [None, "77"])
+def test_notebooks_at_work_side_by_side_leave_each_other_the_processor(
+    monkeypatch: pytest.MonkeyPatch, own: str | None
+) -> None:
+    """`make lab` and conda give notebooks the same setting, unless the reader has one."""
+    monkeypatch.setenv("GOMP_SPINCOUNT", own or "")
+    if own is None:
+        monkeypatch.delenv("GOMP_SPINCOUNT")
+    config = ROOT / "tools" / "jupyter" / "jupyter_lab_config.py"
+    runpy.run_path(str(config), {"get_config": MagicMock})
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    expected = own or str(environment["variables"]["GOMP_SPINCOUNT"])
+    assert os.environ["GOMP_SPINCOUNT"] == expected
 
 
 def test_what_is_installed_is_what_is_pinned() -> None:
