@@ -8,7 +8,7 @@ from pathlib import Path
 
 # Notebooks inherit this. torch's threads wait for each other in a loop; with two notebooks at work
 # on two cores, each loop kept the other's threads from running, and both stood nearly still. Cut
-# short, both get half the machine; alone, training lost nothing, writing a token a quarter.
+# short, each gets half the machine. Alone, training loses nothing by it, generating a quarter.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 c = get_config()  # type: ignore[name-defined]  # noqa: F821
