@@ -24,7 +24,7 @@ def bar(total: int, done: int, shown: bool, why: str) -> tqdm[Any]:
         initial=done,
         disable=not shown,
         file=progress_file(),
-        desc=why.partition(",")[0],
+        desc=why.partition(", not compiled")[0],
         unit="step",
         mininterval=0.2,
         dynamic_ncols=True,
