@@ -42,7 +42,7 @@ class MLP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Transform each token on its own: (B, T, C) → (B, T, C)."""
         x = self.c_proj(F.gelu(self.c_fc(x), approximate="tanh"))
-        # Calling dropouts that do nothing took a tenth of a small model's time of generating.
+        # Calling dropouts that do nothing took 8 % of the time of generating with a small model.
         return self.dropout(x) if self.training else x
 
 
