@@ -35,7 +35,7 @@ def rows() -> Iterator[Row]:
         their_loss, their_seconds = theirs(config, corpus, batch_size, their_steps)
         for steps in tried:
             torch.manual_seed(1)
-            settings = TrainSettings(steps, batch_size, warmup=min(100, steps // 3))
+            settings = TrainSettings(steps, batch_size, warmup=min(100, steps // 3), device="cpu")
             began = time.perf_counter()
             history = train(GPT(config), corpus, settings, progress=False)
             seconds = time.perf_counter() - began

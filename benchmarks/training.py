@@ -31,8 +31,11 @@ def rows() -> Iterator[Row]:
     corpus = python_docs("char", max_bytes=1_000_000)
     for n_layer, n_embd, n_head, n_ctx, batch_size, steps in SHAPES:
         config = shape(corpus, n_layer, n_embd, n_head, n_ctx)
-        settings = TrainSettings(steps, batch_size, warmup=2, eval_every=steps, eval_tokens=n_ctx)
-        hardware = choose(n_embd=n_embd)
+        # The peer's loop stays on the CPU, so ours and the switches do too.
+        settings = TrainSettings(
+            steps, batch_size, warmup=2, eval_every=steps, eval_tokens=n_ctx, device="cpu"
+        )
+        hardware = choose("cpu", n_embd=n_embd)
         speeds: list[list[float]] = [[], [], []]
         for _ in range(5):
             speeds[0].append(ours(config, corpus, settings))

@@ -1,7 +1,8 @@
 """Attention, twice: written out to be read and seen, and fast to be trained.
 
 The written-out path (`attend`) returns the weights and is what chapter 3.1 builds. The fast path
-(`fast_attend`) never holds the weights; its banded form costs O(T · band) instead of O(T²).
+(`fast_attend`) returns no weights, and holds none except where a CPU works on few keys in bfloat16;
+its banded form costs O(T · band) instead of O(T²).
 Both compute the same function, and the tests hold them equal.
 
 Letters in shapes: B batch, H heads, T tokens, D width of a head, C = H · D width of the model.
