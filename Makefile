@@ -42,7 +42,7 @@ format: setup  ## bring the code into form
 	@$(PY) -m ruff check --fix
 
 notebooks: setup  ## run the notebooks at laptop scale and save their outputs
-	@$(PY) notebooks/rerun.py $(NOTEBOOKS)
+	@$(PY) tools/rerun.py $(NOTEBOOKS)
 
 bench: setup  ## measure speed and memory beside the peers, on an idle machine
 	@$(PY) -m benchmarks --write

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 import tokenizers
 
 from benchmarks.harness import Row, interleaved
-from gptlab import docstrings
+from gptlab.text import documentation
 from gptlab.tokenizer import BPETokenizer
 
 
 def rows() -> Iterator[Row]:
     """Yield both comparisons."""
-    text = "\n\n".join(docstrings.documents(("python",), 1_000_000)[0])
+    text = "\n\n".join(documentation.documents(("python",), 1_000_000)[0])
     tokenizer = BPETokenizer.train(text, 1024)
     direct = tokenizers.Tokenizer.from_str(tokenizer.to_json())
     peers: tuple[tuple[str, Callable[[str], object], float], ...] = (

@@ -18,8 +18,8 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from benchmarks.harness import Row
 from gptlab.config import GPTConfig, preset
 from gptlab.corpora import Corpus, python_docs
-from gptlab.device import Hardware, choose
 from gptlab.model import GPT
+from gptlab.runtime.device import Hardware, choose
 from gptlab.training import TrainSettings, train
 
 #: layers, width, heads, context, batch size, updates a repeat

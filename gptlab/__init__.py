@@ -4,7 +4,7 @@ Each step is one module, and imports point only to the left: config, attention, 
 corpora, checkpoints, training, generation, tracing, compare, plots.
 """
 
-from gptlab.scale import describe, pick, scale
+from gptlab.runtime.scale import describe, pick, scale
 
 __version__ = "0.1.0"
 

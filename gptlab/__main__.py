@@ -24,8 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
     options = vars(_parser().parse_args(arguments))
     command = options.pop("command")
-    from gptlab.distributed import WorkerLost, leave
-    from gptlab.session import FolderInUse
+    from gptlab.runtime.processes import WorkerLost, leave
+    from gptlab.runtime.progress import FolderInUse
     from gptlab.training import TrainingDiverged
 
     try:
@@ -154,8 +154,8 @@ def _train(options: dict[str, Any]) -> int:
 
     from gptlab.config import GPTConfig, preset
     from gptlab.corpora import from_file
-    from gptlab.distributed import join
     from gptlab.model import GPT
+    from gptlab.runtime.processes import join
     from gptlab.training import train
 
     changes = _given(options, [field.name for field in fields(GPTConfig)], leave=("vocab_size",))

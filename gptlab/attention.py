@@ -18,9 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gptlab.cache import KeyValueCache
 from gptlab.config import GPTConfig
-from gptlab.linear import Linear
+from gptlab.runtime.cache import KeyValueCache
+from gptlab.runtime.linear import Linear
 
 #: Up to so many keys a CPU is sooner with the written-out path in bfloat16: torch's fused kernel is
 #: up to four times as slow there, most of it in the backward pass (torch 2.13).

@@ -1,6 +1,6 @@
 """What comes with the package: one trained model, and the measurements the chapters show.
 
-Both are made by `python -m gptlab.record`, and can be made again with it.
+Both are made by `python -m gptlab.experiments`, and can be made again with it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from gptlab.compare import Results
 from gptlab.model import GPT
 from gptlab.tokenizer import Tokenizer
 
-#: The experiments whose measurements are bundled; `gptlab.record` makes them again.
+#: The experiments whose measurements are bundled; `gptlab.experiments` makes them again.
 EXPERIMENTS = ("generations", "ladder", "depth", "sizes", "amounts", "rates", "rates-wide")
 
 DATA = files("gptlab") / "data"

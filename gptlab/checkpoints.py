@@ -29,8 +29,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from gptlab.config import GPTConfig
-from gptlab.distributed import like, whole
 from gptlab.model import GPT
+from gptlab.runtime.processes import like, whole
 from gptlab.tokenizer import Tokenizer, load_tokenizer
 
 _FORMAT = "gptlab checkpoint 1"

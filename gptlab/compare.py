@@ -24,8 +24,8 @@ from gptlab.config import GPTConfig
 from gptlab.corpora import Corpus
 from gptlab.generation import generate
 from gptlab.model import GPT
-from gptlab.session import progress_file
-from gptlab.tables import Table
+from gptlab.runtime.progress import progress_file
+from gptlab.show.table import Table
 from gptlab.training import TrainSettings, Watch, train
 
 #: Two-sided 95 % points of Student's t, by degrees of freedom.

@@ -19,9 +19,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gptlab import docstrings, textfile
-from gptlab.bpe import refuse_surrogates
-from gptlab.idstore import Disk, Ids, temporary_folder, to_array
+from gptlab.text import documentation, files
+from gptlab.text.bpe import refuse_surrogates
+from gptlab.text.ids import Disk, Ids, temporary_folder, to_array
 from gptlab.tokenizer import BPETokenizer, CharTokenizer, Tokenizer
 
 _LARGE = 64 * 2**20  # bytes; the ids of larger files stay on the disk
@@ -173,7 +173,7 @@ def python_docs(
         ValueError: if a package is not installed, or there is too little for two splits.
     """
     sources = (sources,) if isinstance(sources, str) else tuple(sources)
-    train, val = docstrings.documents(sources, max_bytes)
+    train, val = documentation.documents(sources, max_bytes)
     # Learned from about a megabyte, evenly spread: more changes few merges.
     every = -(-sum(map(len, train)) // 2**20)
     tokenizer = _make_tokenizer(tokenizer, vocab_size, train[::every], [*train, *val, "\n"])
@@ -264,10 +264,10 @@ def _corpus(
     """Make a corpus of an open file, with its ids in memory or on the disk."""
     if not 0 < val_fraction < 1:
         raise ValueError(f"val_fraction is {val_fraction}; it must lie between 0 and 1.")
-    start = len(textfile.BOM) if file.read(len(textfile.BOM)) == textfile.BOM else 0
+    start = len(files.BOM) if file.read(len(files.BOM)) == files.BOM else 0
     if size == start:
         raise ValueError(f"{name} is empty; a corpus needs text.")
-    cut = textfile.cut(file, start, size, val_fraction)
+    cut = files.cut(file, start, size, val_fraction)
     if not start < cut < size:
         raise ValueError(
             f"{name} has only {size} bytes, which cannot be split into training and validation "
@@ -277,12 +277,12 @@ def _corpus(
     tokenizer = _make_tokenizer(
         tokenizer,
         vocab_size,
-        islice(textfile.pieces(file, start, cut, name), 0, None, every),
-        chain(textfile.pieces(file, start, cut, name), textfile.pieces(file, cut, size, name)),
+        islice(files.pieces(file, start, cut, name), 0, None, every),
+        chain(files.pieces(file, start, cut, name), files.pieces(file, cut, size, name)),
     )
     ids = []
     for first, last in ((start, cut), (cut, size)):
-        encoded = map(tokenizer.encode, textfile.pieces(file, first, last, name))
+        encoded = map(tokenizer.encode, files.pieces(file, first, last, name))
         if disk is None:
             ids.append(to_array(encoded, tokenizer))
         else:

@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 
 from gptlab.config import GPTConfig, preset
-from gptlab.fast_bpe import END_OF_TEXT
 from gptlab.model import GPT
+from gptlab.text.fast_bpe import END_OF_TEXT
 from gptlab.tokenizer import (
     BPETokenizer,
     Tokenizer,

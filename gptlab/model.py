@@ -16,9 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gptlab.attention import CausalSelfAttention, Tap
-from gptlab.cache import KeyValueCache
 from gptlab.config import GPTConfig
-from gptlab.linear import Linear
+from gptlab.runtime.cache import KeyValueCache
+from gptlab.runtime.linear import Linear
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,9 +10,9 @@ import torch
 from gptlab.config import GPTConfig, Norm
 from gptlab.model import GPT
 
-#: Peak learning rates for models up to 128 wide, from `python -m gptlab.record rates`. Pre-norm at
-#: 3e-3 to 8e-3 ended within the spread of its seeds; the lowest of them is the safest for longer
-#: runs. Post-norm gained from 3e-3 with two seeds of three, and lost with the third.
+#: Peak learning rates for models up to 128 wide, from `python -m gptlab.experiments rates`.
+#: Pre-norm at 3e-3 to 8e-3 ended within the spread of its seeds; the lowest of them is the safest
+#: for longer runs. Post-norm gained from 3e-3 with two seeds of three, and lost with the third.
 LEARNING_RATES: dict[Norm, float] = {"post": 2e-3, "pre": 3e-3}
 
 
@@ -39,7 +39,7 @@ class TrainSettings:
         seed: decides batches and dropout.
         device: "auto", "cpu", "cuda" or "mps".
         precision: "auto", "float32" or "bfloat16".
-        compile: whether to use ``torch.compile``; None to leave it to `gptlab.device.choose`.
+        compile: whether to use ``torch.compile``; None to leave it to `runtime.device.choose`.
         shard: under torchrun, FSDP instead of DDP: each process keeps a part of every weight.
 
     Raises:
@@ -91,8 +91,8 @@ class TrainSettings:
         """Return the learning rate, the one measured for such a model where none is given.
 
         Above a width of 128 it falls as 1/width: at 384, 1e-3 was the best of four rates
-        (`python -m gptlab.record rates-wide`), and GPT-3's own fall in about the same way (table
-        2.1).
+        (`python -m gptlab.experiments rates-wide`), and GPT-3's own fall in about the same way
+        (table 2.1).
         """
         if self.learning_rate is not None:
             return self.learning_rate

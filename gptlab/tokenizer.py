@@ -20,9 +20,9 @@ from operator import index
 from pathlib import Path
 from typing import NamedTuple
 
-from gptlab import fast_bpe
-from gptlab.bpe import BYTES, PIECES, join, learn_merges, printable, refuse_surrogates
-from gptlab.fast_bpe import END_OF_TEXT
+from gptlab.text import fast_bpe
+from gptlab.text.bpe import BYTES, PIECES, join, learn_merges, printable, refuse_surrogates
+from gptlab.text.fast_bpe import END_OF_TEXT
 
 
 class Tokenizer(ABC):

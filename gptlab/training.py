@@ -16,12 +16,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gptlab import checkpoints, distributed
+from gptlab import checkpoints
 from gptlab.corpora import Corpus
-from gptlab.device import Hardware, choose
-from gptlab.distributed import Team
 from gptlab.model import GPT
-from gptlab.session import bar, only_run_in, stop_request
+from gptlab.runtime import processes
+from gptlab.runtime.device import Hardware, choose
+from gptlab.runtime.processes import Team
+from gptlab.runtime.progress import bar, only_run_in, stop_request
 from gptlab.settings import TrainSettings, learning_rate_at, make_optimizer
 
 # The settings are half of calling `train`, so they can be had here too.
@@ -143,7 +144,7 @@ def train(
         raise FileExistsError(
             f"{out} already holds a run; resume it, or choose another folder for the new one."
         )
-    team = distributed.join()
+    team = processes.join()
     if settings.batch_size % (settings.accumulate * team.size):
         raise ValueError(
             f"batch_size is {settings.batch_size}; {team.size} processes and accumulate "
@@ -234,7 +235,7 @@ class _Run:
         if self.watch is not None:
             self.watch(self.step, self.model)
         total = torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip or math.inf)
-        norm = distributed.whole(total).item()
+        norm = processes.whole(total).item()
         if not math.isfinite(loss + norm):
             raise TrainingDiverged(self._divergence(loss, norm))
         self.optimizer.step()

@@ -14,7 +14,7 @@ from gptlab import experiments
 from gptlab.compare import Results, Run, Variant, run
 from gptlab.config import preset
 from gptlab.corpora import from_text
-from gptlab.tables import Table
+from gptlab.show.table import Table
 from gptlab.training import TrainSettings
 
 

@@ -14,8 +14,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gptlab import corpora, docstrings, textfile
+from gptlab import corpora
 from gptlab.corpora import Corpus, from_file, from_text, python_docs
+from gptlab.text import documentation, files
 from gptlab.tokenizer import BPETokenizer, CharTokenizer
 
 LINES = "".join(f"line {n}: 你好 🙂 caf\u00e9, the {n * n} words\r\n" for n in range(200))
@@ -182,7 +183,7 @@ def test_a_file_is_read_as_it_is(tmp_path: Path) -> None:
     assert corpus.name == "lines.txt"
     assert np.array_equal(corpus.train, same.train)
     assert np.array_equal(corpus.val, same.val)
-    path.write_bytes(textfile.BOM + LINES.encode())
+    path.write_bytes(files.BOM + LINES.encode())
     assert np.array_equal(from_file(str(path), "char").train, same.train)
 
 
@@ -192,7 +193,7 @@ def test_files_that_cannot_be_read_are_named(
     (tmp_path / "empty.txt").touch()
     with pytest.raises(ValueError, match=r"empty\.txt is empty"):
         from_file(tmp_path / "empty.txt")
-    (tmp_path / "mark.txt").write_bytes(textfile.BOM)
+    (tmp_path / "mark.txt").write_bytes(files.BOM)
     with pytest.raises(ValueError, match=r"mark\.txt is empty"):
         from_file(tmp_path / "mark.txt")
     for missing in ("missing.txt", "empty.txt/below"):
@@ -214,7 +215,7 @@ def test_files_that_cannot_be_read_are_named(
 def test_bytes_that_are_not_utf8_are_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int, tokenizer: str
 ) -> None:
-    monkeypatch.setattr(textfile, "_BLOCK", block)
+    monkeypatch.setattr(files, "_BLOCK", block)
     path = tmp_path / "broken.txt"
     for bad, at, byte in (
         (b"\xe9", 0, "e9"),  # Latin-1
@@ -241,7 +242,7 @@ def test_a_large_file_gives_the_same_ids_from_the_disk(
     path.write_bytes(text.encode())
     small = from_file(path, tokenizer, vocab_size=300)
     monkeypatch.setattr(corpora, "_LARGE", 1000)
-    monkeypatch.setattr(textfile, "_BLOCK", 100)
+    monkeypatch.setattr(files, "_BLOCK", 100)
     large = from_file(path, tokenizer, vocab_size=300)
     assert isinstance(large.train, np.memmap)
     assert isinstance(large.val, np.memmap)
@@ -292,7 +293,7 @@ def test_half_written_ids_leave_nothing_behind(
 
 
 def test_the_temporary_folder_goes_with_the_program() -> None:
-    code = "from gptlab.idstore import temporary_folder as t; f = t(); (f / 'x').touch(); print(f)"
+    code = "from gptlab.text.ids import temporary_folder as t; f = t(); (f / 'x').touch(); print(f)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip()
     assert not Path(done.stdout.strip()).exists()
@@ -303,7 +304,7 @@ def test_the_temporary_folder_goes_with_the_program() -> None:
 
 @pytest.fixture(scope="module")
 def library() -> tuple[list[str], list[str]]:
-    return docstrings.documents()
+    return documentation.documents()
 
 
 def test_no_validation_document_is_in_training(library: tuple[list[str], list[str]]) -> None:
@@ -333,17 +334,17 @@ def test_about_a_tenth_is_for_validation(library: tuple[list[str], list[str]]) -
 
 def test_documents_are_the_same_in_every_process() -> None:
     code = (
-        "import hashlib; from gptlab import docstrings;"
-        "print(hashlib.sha256(repr(docstrings.documents(max_bytes=20_000)).encode()).hexdigest())"
+        "import hashlib; from gptlab.text import documentation;"
+        "print(hashlib.sha256(repr(documentation.documents(max_bytes=20_000)).encode()).hexdigest())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    small = docstrings.documents(max_bytes=20_000)
+    small = documentation.documents(max_bytes=20_000)
     assert done.stdout.strip() == hashlib.sha256(repr(small).encode()).hexdigest()
 
 
 @pytest.mark.parametrize("max_bytes", [5_000, 50_000, 300_000])
 def test_a_small_corpus_has_both_parts(max_bytes: int) -> None:
-    train, val = docstrings.documents(max_bytes=max_bytes)
+    train, val = documentation.documents(max_bytes=max_bytes)
     size = sum(len(document.encode()) for document in train + val)
     assert 0.75 * max_bytes < size <= max_bytes
     assert train
@@ -352,7 +353,7 @@ def test_a_small_corpus_has_both_parts(max_bytes: int) -> None:
 
 def test_python_docs_are_documents_one_after_the_other() -> None:
     corpus = python_docs(vocab_size=400, max_bytes=20_000)
-    train, val = docstrings.documents(max_bytes=20_000)
+    train, val = documentation.documents(max_bytes=20_000)
     begin = corpus.tokenizer.start_id
     for ids, documents, size in (
         (corpus.train, train, corpus.train_bytes),
@@ -371,7 +372,7 @@ def test_python_docs_are_documents_one_after_the_other() -> None:
 
 def test_python_docs_by_characters_hold_the_same_text() -> None:
     corpus, other = python_docs("char", max_bytes=20_000), python_docs(max_bytes=20_000)
-    train, _ = docstrings.documents(max_bytes=20_000)
+    train, _ = documentation.documents(max_bytes=20_000)
     assert corpus.tokenizer.decode(corpus.train) == "".join(d + "\n\n" for d in train)
     assert (corpus.train_bytes, corpus.val_bytes) == (other.train_bytes, other.val_bytes)
 
@@ -403,7 +404,7 @@ def test_docstrings_are_read_and_nothing_is_run(
         "no-name/x.py": '"""X."""',
     }
     name = package(tmp_path, "gptlab_fake_docs", modules)
-    train, val = docstrings.documents((name,))
+    train, val = documentation.documents((name,))
     assert val
     everything = train + val
     for n in range(60):
@@ -426,7 +427,7 @@ def test_a_paragraph_in_both_parts_is_left_out_of_training(
     modules = {
         f"m{n}.py": f'"""Document {n}.\n\n{shared}"""\ndef f():\n    "Only {n}."' for n in range(60)
     }
-    train, val = docstrings.documents((package(tmp_path, "gptlab_fake_twins", modules),))
+    train, val = documentation.documents((package(tmp_path, "gptlab_fake_twins", modules),))
     assert all(shared in document or "Only" in document for document in val)
     assert any(shared in document for document in val)
     assert not any(shared in document for document in train)
@@ -444,16 +445,16 @@ def test_packages_that_are_not_there_are_named(
         python_docs(sources="no_such_package")
     name = package(tmp_path, "gptlab_fake_single", {"a.py": '"""One document."""'})
     with pytest.raises(ValueError, match=r"for training and .* for validation; both need some"):
-        docstrings.documents((name,))
+        documentation.documents((name,))
     with pytest.raises(ValueError, match="max_bytes 10 give"):
-        docstrings.documents(max_bytes=10)
+        documentation.documents(max_bytes=10)
 
 
 def test_a_python_without_sources_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    docstrings._modules.cache_clear()
+    documentation._modules.cache_clear()
     monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path / "python311.zip"))
     try:
         with pytest.raises(FileNotFoundError, match=r"no Python source files .*corpora\.from_file"):
             python_docs()
     finally:
-        docstrings._modules.cache_clear()
+        documentation._modules.cache_clear()

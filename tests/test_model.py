@@ -6,10 +6,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gptlab.cache import KeyValueCache
 from gptlab.config import GPT3_TABLE, PRESETS, preset
-from gptlab.linear import Linear
 from gptlab.model import GPT
+from gptlab.runtime.cache import KeyValueCache
+from gptlab.runtime.linear import Linear
 
 TINY = ["gpt1-tiny", "gpt2-tiny", "gpt3-tiny"]
 

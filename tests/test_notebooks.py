@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
-_spec = importlib.util.spec_from_file_location("rerun", FOLDER / "rerun.py")
+_spec = importlib.util.spec_from_file_location("rerun", FOLDER.parent / "tools" / "rerun.py")
 assert _spec is not None and _spec.loader is not None
 rerun = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(rerun)

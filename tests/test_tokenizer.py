@@ -14,7 +14,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gptlab.bpe import BYTES, PIECES, SYMBOLS, Merge, learn_merges, printable
+from gptlab.text.bpe import BYTES, PIECES, SYMBOLS, Merge, learn_merges, printable
 from gptlab.tokenizer import (
     BPETokenizer,
     CharTokenizer,

@@ -14,7 +14,7 @@ import torch
 from gptlab.config import preset
 from gptlab.corpora import Corpus, from_text
 from gptlab.model import GPT
-from gptlab.session import FolderInUse
+from gptlab.runtime.progress import FolderInUse
 from gptlab.settings import learning_rate_at, make_optimizer
 from gptlab.training import History, TrainingDiverged, TrainSettings, evaluate, train
 

@@ -14,7 +14,7 @@ from gptlab.plots.experiments import (
     loss_curves,
     scaling_law,
 )
-from gptlab.plots.picture import COLOURS, LINES, MARKERS, Picture, new_figure
+from gptlab.show.picture import COLOURS, LINES, MARKERS, Picture, new_figure
 
 __all__ = [
     "COLOURS",

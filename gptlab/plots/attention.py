@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from gptlab.config import GPTConfig
-from gptlab.plots.picture import COLOURS, Picture, new_figure
+from gptlab.show.picture import COLOURS, Picture, new_figure
 
 # At most so many cells carry their number: more would be unreadable.
 _NUMBERED = 12 * 12

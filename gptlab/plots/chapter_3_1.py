@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from gptlab.plots.picture import COLOURS, LINES, MARKERS, Picture, new_figure
+from gptlab.show.picture import COLOURS, LINES, MARKERS, Picture, new_figure
 from gptlab.training import History
 
 

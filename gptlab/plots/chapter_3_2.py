@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gptlab.config import GPTConfig
-from gptlab.plots.picture import COLOURS, LINES, Picture, new_figure
+from gptlab.show.picture import COLOURS, LINES, Picture, new_figure
 from gptlab.training import History
 
 

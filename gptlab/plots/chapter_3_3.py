@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from gptlab.plots.picture import COLOURS, LINES, MARKERS, Picture, new_figure
+from gptlab.show.picture import COLOURS, LINES, MARKERS, Picture, new_figure
 
 
 def stream_growth(spreads: Mapping[str, Sequence[float]]) -> Picture:

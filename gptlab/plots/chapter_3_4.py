@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.ticker import FuncFormatter
 
-from gptlab.plots.picture import COLOURS, LINES, MARKERS, Picture, new_figure
+from gptlab.show.picture import COLOURS, LINES, MARKERS, Picture, new_figure
 
 
 def cost_by_length(lengths: Sequence[int], seconds: Mapping[str, np.ndarray]) -> Picture:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from gptlab.compare import Results
-from gptlab.plots.picture import COLOURS, LINES, MARKERS, Picture, new_figure
+from gptlab.show.picture import COLOURS, LINES, MARKERS, Picture, new_figure
 
 #: What can be drawn on the vertical axis, with its label.
 _LABELS = {

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.browser
 CELL = """
 import torch
 from gptlab.attention import causal_mask
-from gptlab.bertviz_offline import {view}
+from gptlab.explorers.bertviz import {view}
 
 torch.manual_seed(0)
 scores = torch.randn(2, 3, 4, 4).masked_fill(~causal_mask(4), -torch.inf)

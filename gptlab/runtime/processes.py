@@ -17,8 +17,6 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from gptlab.model import GPT
-
 
 class WorkerLost(RuntimeError):
     """Another process of the run is gone, and its share of the batch with it."""
@@ -53,7 +51,7 @@ class Team:
         dist.all_reduce(total)
         return total.item() / self.size
 
-    def wrap(self, model: GPT, shard: bool) -> Callable[..., Any]:
+    def wrap(self, model: nn.Module, shard: bool) -> Callable[..., Any]:
         """Return what to call for a forward pass whose backward pass adds up the gradients.
 
         Args:
@@ -67,8 +65,9 @@ class Team:
         from torch.distributed.device_mesh import init_device_mesh
         from torch.distributed.fsdp import fully_shard
 
-        mesh = init_device_mesh(model.device.type, (self.size,))
-        for block in model.h:
+        device = next(model.parameters()).device
+        mesh = init_device_mesh(device.type, (self.size,))
+        for block in model.get_submodule("h").children():
             fully_shard(block, mesh=mesh)
         fully_shard(model, mesh=mesh)
         return model

@@ -16,7 +16,7 @@ from typing import Any
 import regex
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from gptlab.bpe import SYMBOLS, refuse_surrogates
+from gptlab.text.bpe import SYMBOLS, refuse_surrogates
 
 END_OF_TEXT = "<|endoftext|>"
 _GPT2_SHA256 = "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5"

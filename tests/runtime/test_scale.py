@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import gptlab
-from gptlab.scale import describe, pick, scale
+from gptlab.runtime.scale import describe, pick, scale
 
 
 class _Card:

@@ -1,4 +1,4 @@
-"""`python -m gptlab.record NAME`: make the bundled model or measurements again.
+"""`python -m gptlab.experiments NAME`: make the bundled model or measurements again.
 
 NAME is "model" or one of `bundled.EXPERIMENTS`. Each takes 10 to 40 minutes on two CPU cores;
 results are saved after each run, the model's training resumes where it stopped.
@@ -21,7 +21,7 @@ from gptlab.corpora import Corpus, python_docs
 from gptlab.model import GPT
 from gptlab.training import TrainSettings, train
 
-_DATA = Path(__file__).parent / "data"
+_DATA = Path(__file__).parents[1] / "data"
 
 
 def record_model(corpus: Corpus, folder: Path, steps: int = 4000) -> None:
@@ -81,7 +81,7 @@ def record_experiment(name: str, corpus: Corpus, path: Path, seeds: Sequence[int
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Record one thing; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m gptlab.record", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m gptlab.experiments", description=__doc__)
     parser.add_argument("name", choices=("model", *EXPERIMENTS))
     parser.add_argument("--seeds", type=int, default=3, help="runs a variant (%(default)s)")
     parser.add_argument("--out", type=Path, default=_DATA, help="folder (the package's own)")

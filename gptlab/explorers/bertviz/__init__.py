@@ -11,7 +11,7 @@ frame that brings everything along and may fetch nothing.
 Layers, heads and tokens are counted from 0, as bertviz does.
 """
 
-from gptlab.bertviz_offline.frame import View
-from gptlab.bertviz_offline.views import head_view, model_view
+from gptlab.explorers.bertviz.views import head_view, model_view
+from gptlab.show.frame import View
 
 __all__ = ["View", "head_view", "model_view"]

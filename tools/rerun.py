@@ -1,6 +1,6 @@
 """Run the chapters from a fresh kernel and save them as they should be committed.
 
-`python notebooks/rerun.py [NOTEBOOK …]` runs at GPTLAB_SCALE (laptop, if it is not set) and saves;
+`python tools/rerun.py [NOTEBOOK …]` runs at GPTLAB_SCALE (laptop, if it is not set) and saves;
 `--check` runs nothing and says what a committed notebook must not keep.
 """
 
@@ -18,7 +18,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
-FOLDER = Path(__file__).resolve().parent
+FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 LONGEST_CELL = 15  # lines; longer code belongs in the package, unless writing it out is the lesson
 MACHINE_PATH = re.compile(r"(?:/home|/root|/Users|/tmp|/work|/mnt)/\w|[A-Z]:\\\\Users")

@@ -15,7 +15,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from gptlab.bertviz_offline.frame import View, beside
+from gptlab.show.frame import View, beside
 
 
 def make_view(
@@ -41,12 +41,12 @@ def make_view(
     name = f"{kind.capitalize()} view"
     sentence = f"{name}: {size}; {strongest}."
     body, script, params = _taken_apart(drawn)
-    glue = beside("page.js")
+    glue = beside(__file__, "page.js")
     packed = base64.b64encode(zlib.compress(_d3(), 9)).decode()
     # Only these scripts run, whatever text a token brings; nothing may be fetched at all.
     scripts = [glue.encode(), script.encode(), _d3()]
     digests = [base64.b64encode(hashlib.sha256(one).digest()).decode() for one in scripts]
-    page = Template(beside("page.html")).substitute(
+    page = Template(beside(__file__, "page.html")).substitute(
         title=html.escape(f"{name}: {size}"),
         script_hashes=" ".join(f"'sha256-{digest}'" for digest in digests),
         view=kind,

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gptlab.attention import causal_mask
-from gptlab.bertviz_offline import head_view, model_view
+from gptlab.explorers.bertviz import head_view, model_view
 
 EVIL = ["</script><script>parent.hacked=1</script>", "<img src=x onerror=alert(1)>", '"', "注"]
 

@@ -5,7 +5,7 @@ import shutil
 import pytest
 import torch
 
-from gptlab.device import choose
+from gptlab.runtime.device import choose
 
 LONG, WIDE = 1e18, 384
 

@@ -8,9 +8,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from gptlab.bertviz_offline.frame import View
-from gptlab.bertviz_offline.page import make_view
-from gptlab.bpe import printable
+from gptlab.explorers.bertviz.page import make_view
+from gptlab.show.frame import View
+from gptlab.text.bpe import printable
 
 #: Lines a view draws at once; this many take a browser about a second on two CPU cores.
 MAX_LINES = 20_000

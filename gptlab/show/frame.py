@@ -37,7 +37,7 @@ class View:
             f'<figure style="margin:0"><iframe class="gptlab-frame" title="{title}"'
             ' sandbox="allow-scripts" data-lm-suppress-shortcuts="true"'
             f' style="width:100%;height:{self.height}px;border:0" srcdoc="{page}"></iframe>'
-            f"<figcaption>{sentence}</figcaption><script>{beside('frame.js')}</script></figure>"
+            f"<figcaption>{sentence}</figcaption><script>{beside(__file__, 'frame.js')}</script></figure>"
         )
         return {"text/html": frame, "text/plain": self.sentence}
 
@@ -61,6 +61,6 @@ class View:
 
 
 @cache
-def beside(name: str) -> str:
-    """Read one of the files beside this module."""
-    return (Path(__file__).parent / name).read_text(encoding="utf-8")
+def beside(module: str, name: str) -> str:
+    """Read one of the files beside a module, given by its ``__file__``."""
+    return Path(module).with_name(name).read_text(encoding="utf-8")

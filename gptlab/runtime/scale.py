@@ -52,7 +52,7 @@ def describe() -> str:
     """
     import torch
 
-    from gptlab.device import choose
+    from gptlab.runtime.device import choose
 
     device = choose().device
     where = (

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from gptlab.distributed import local_rank
+from gptlab.runtime.processes import local_rank
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16")

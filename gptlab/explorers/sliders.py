@@ -8,7 +8,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from gptlab.plots.picture import Picture
+from gptlab.show.picture import Picture
 
 #: A control that does not wait for the reader to let go or press Enter would draw once a letter.
 _WAITS = (widgets.Text, widgets.Textarea)

@@ -1,0 +1,1 @@
+"""Live views: sliders above a picture, bertviz with no network."""

@@ -1,0 +1,1 @@
+"""What training and generating stand on: device, processes, progress, locks, fast kernels."""
