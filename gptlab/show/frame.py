@@ -33,11 +33,12 @@ class View:
         # files. The caption stays where frames are removed (untrusted notebooks) and hides where
         # the frame is alive.
         title, page, sentence = map(html.escape, (self.title, self.page, self.sentence))
+        script = beside(__file__, "frame.js")
         frame = (
             f'<figure style="margin:0"><iframe class="gptlab-frame" title="{title}"'
             ' sandbox="allow-scripts" data-lm-suppress-shortcuts="true"'
             f' style="width:100%;height:{self.height}px;border:0" srcdoc="{page}"></iframe>'
-            f"<figcaption>{sentence}</figcaption><script>{beside(__file__, 'frame.js')}</script></figure>"
+            f"<figcaption>{sentence}</figcaption><script>{script}</script></figure>"
         )
         return {"text/html": frame, "text/plain": self.sentence}
 
