@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator
 import torch
 
 from benchmarks.harness import Row, interleaved
-from gptlab.attention import fast_attend
+from gptlab.runtime.fast_attention import fast_attend
 
 LENGTH, BAND = 8192, 256
 
 _MEMORY = """
 import re, torch
-from gptlab.attention import attend, causal_mask, fast_attend
+from gptlab.attention import attend, causal_mask
+from gptlab.runtime.fast_attention import fast_attend
 q, k, v = (torch.randn(1, 4, {length}, 32, requires_grad=True) for _ in range(3))
 fast_attend(q[..., :64, :], k[..., :64, :], v[..., :64, :]).sum().backward()
 open("/proc/self/clear_refs", "w").write("5")  # forget the peak of the imports; Linux only

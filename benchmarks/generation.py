@@ -8,7 +8,7 @@ import torch
 
 from benchmarks.harness import Row, interleaved
 from gptlab.config import preset
-from gptlab.generation import sample
+from gptlab.generation import Sampling, sample
 from gptlab.huggingface import to_transformers
 from gptlab.model import GPT
 
@@ -29,7 +29,7 @@ def rows() -> Iterator[Row]:
         prompt = torch.randint(model.config.vocab_size, (16,))
 
         def ours(model: GPT = model, prompt: torch.Tensor = prompt, count: int = count) -> None:
-            list(sample(model, prompt, count, temperature=0))
+            list(sample(model, prompt, Sampling(count, temperature=0)))
 
         def peer(
             theirs: torch.nn.Module = theirs, prompt: torch.Tensor = prompt, count: int = count

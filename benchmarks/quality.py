@@ -17,7 +17,9 @@ from gptlab.config import GPTConfig
 from gptlab.corpora import Corpus, python_docs
 from gptlab.huggingface import from_transformers
 from gptlab.model import GPT
-from gptlab.training import TrainSettings, evaluate, train
+from gptlab.objective import evaluate
+from gptlab.settings import TrainSettings
+from gptlab.training import train
 
 #: layers, width, heads, context, batch size, updates of the ordinary loop, those of ours to try
 #: until one is good enough, the share of the time that was aimed for

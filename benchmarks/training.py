@@ -20,7 +20,8 @@ from gptlab.config import GPTConfig, preset
 from gptlab.corpora import Corpus, python_docs
 from gptlab.model import GPT
 from gptlab.runtime.device import Hardware, choose
-from gptlab.training import TrainSettings, train
+from gptlab.settings import TrainSettings
+from gptlab.training import train
 
 #: layers, width, heads, context, batch size, updates a repeat
 SHAPES = ((4, 128, 4, 64, 12, 40), (6, 384, 6, 256, 8, 4))

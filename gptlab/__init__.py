@@ -1,11 +1,112 @@
 """GPT-1, GPT-2 and GPT-3 in one small package: from text to a model, its loss and its inside.
 
-Each step is one module, and imports point only to the left: config, attention, model, tokenizer,
-corpora, checkpoints, training, generation, tracing, compare, plots.
+Each step is one module at the root, and imports point only to the left: config, tokenizer, corpora,
+attention, tracing, model, settings, checkpoints, objective, training, generation, compare. What
+they stand on, and the families of files of one shape, have rooms of their own: text, runtime, show;
+experiments, plots, explorers, exercises.
+
+This is the face: what a chapter uses can be had from here by name, and is loaded when it is asked
+for, so that `import gptlab` stays quick.
 """
 
-from gptlab.runtime.scale import describe, pick, scale
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "describe", "pick", "scale"]
+if TYPE_CHECKING:
+    from gptlab import attention, compare, experiments, explorers, huggingface, plots
+    from gptlab.attention import attend, causal_mask
+    from gptlab.checkpoints import load_bundled, load_model
+    from gptlab.config import GPT3_TABLE, GPTConfig, preset
+    from gptlab.corpora import from_file, from_text, python_docs
+    from gptlab.generation import Sampling, generate, sample, stream
+    from gptlab.model import GPT, Block
+    from gptlab.objective import evaluate
+    from gptlab.runtime.scale import describe, pick, scale
+    from gptlab.settings import TrainSettings
+    from gptlab.show.table import Table
+    from gptlab.tokenizer import BPETokenizer, CharTokenizer
+    from gptlab.training import History, train
+
+#: Where each name lives.
+_HOME = {
+    "attend": "attention",
+    "causal_mask": "attention",
+    "load_bundled": "checkpoints",
+    "load_model": "checkpoints",
+    "GPT3_TABLE": "config",
+    "GPTConfig": "config",
+    "preset": "config",
+    "from_file": "corpora",
+    "from_text": "corpora",
+    "python_docs": "corpora",
+    "Sampling": "generation",
+    "generate": "generation",
+    "sample": "generation",
+    "stream": "generation",
+    "Block": "model",
+    "GPT": "model",
+    "evaluate": "objective",
+    "describe": "runtime.scale",
+    "pick": "runtime.scale",
+    "scale": "runtime.scale",
+    "TrainSettings": "settings",
+    "Table": "show.table",
+    "BPETokenizer": "tokenizer",
+    "CharTokenizer": "tokenizer",
+    "History": "training",
+    "train": "training",
+}
+#: Rooms and modules that are used by their own name, as in `gptlab.plots.attention_map`.
+_ROOMS = ("attention", "compare", "experiments", "explorers", "huggingface", "plots")
+
+__all__ = [
+    "GPT",
+    "GPT3_TABLE",
+    "BPETokenizer",
+    "Block",
+    "CharTokenizer",
+    "GPTConfig",
+    "History",
+    "Sampling",
+    "Table",
+    "TrainSettings",
+    "__version__",
+    "attend",
+    "attention",
+    "causal_mask",
+    "compare",
+    "describe",
+    "evaluate",
+    "experiments",
+    "explorers",
+    "from_file",
+    "from_text",
+    "generate",
+    "huggingface",
+    "load_bundled",
+    "load_model",
+    "pick",
+    "plots",
+    "preset",
+    "python_docs",
+    "sample",
+    "scale",
+    "stream",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(f"gptlab.{name}")
+    if name not in _HOME:
+        raise AttributeError(f"gptlab has no {name!r}; it has {', '.join(__all__)}.")
+    value = getattr(import_module(f"gptlab.{_HOME[name]}"), name)
+    globals()[name] = value  # the next look-up finds it without coming here
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -8,13 +8,16 @@ JSON object. Exit codes: 0 done, 1 the run failed, 2 wrong arguments or input, 1
 from __future__ import annotations
 
 import argparse
+import codecs
+import io
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 PRESETS = ("gpt1", "gpt2", "gpt3")
 _DONE, _FAILED, _WRONG, _STOPPED = 0, 1, 2, 130
@@ -22,18 +25,27 @@ _DONE, _FAILED, _WRONG, _STOPPED = 0, 1, 2, 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
+    _write_any_character()
     options = vars(_parser().parse_args(arguments))
     command = options.pop("command")
+    from gptlab.runtime.compiling import CompilingFailed
+    from gptlab.runtime.locks import FolderInUse
     from gptlab.runtime.processes import WorkerLost, leave
-    from gptlab.runtime.progress import FolderInUse
     from gptlab.training import TrainingDiverged
 
     try:
         return {"train": _train, "compare": _compare, "generate": _generate}[command](options)
-    except (TrainingDiverged, FolderInUse, WorkerLost) as error:
+    except BrokenPipeError:  # whoever reads the output has had enough, as in `… | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _DONE
+    except (TrainingDiverged, FolderInUse, WorkerLost, CompilingFailed) as error:
         return _say(error, _FAILED)
     except (ValueError, OSError) as error:
         return _say(error, _WRONG)
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "alloc" not in str(error):
+            raise
+        return _say("there is not enough memory; use a smaller model or batch.", _FAILED)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return _STOPPED
@@ -41,13 +53,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         leave()
 
 
-def _say(error: Exception, code: int) -> int:
+def _write_any_character() -> None:
+    """Let a terminal that cannot write a character show its escape, instead of ending the run."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and not _is_utf8(stream):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _is_utf8(stream: TextIO) -> bool:
+    return codecs.lookup(stream.encoding or "ascii").name == "utf-8"
+
+
+def _say(error: Exception | str, code: int) -> int:
     print(f"gptlab: {error}", file=sys.stderr)
     return code
 
 
 def _parser() -> argparse.ArgumentParser:
-    from gptlab.training import TrainSettings
+    from gptlab.settings import TrainSettings
 
     defaults = TrainSettings()
     parser = argparse.ArgumentParser(
@@ -68,7 +91,15 @@ def _parser() -> argparse.ArgumentParser:
         train.add_argument(f"--{field}", type=int, help="default: the tiny preset's")
     train.add_argument("--dropout", type=float, help="default: the tiny preset's, 0")
     train.add_argument("--steps", type=int, default=defaults.steps, help="updates (%(default)s)")
-    train.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    train.add_argument(
+        "--final-fraction",
+        type=float,
+        default=defaults.final_fraction,
+        help="the rate falls to this part of its peak; at 1 a run can be made longer (%(default)s)",
+    )
+    train.add_argument(
+        "--resume", action="store_true", help="go on with the run in --out, its tokenizer and text"
+    )
     train.add_argument(
         "--save-every", type=int, default=250, help="updates between checkpoints (%(default)s)"
     )
@@ -106,14 +137,24 @@ def _parser() -> argparse.ArgumentParser:
         help="write text with a trained model",
         description="Stream the continuation of a prompt to standard output, and nothing else.",
     )
-    generate.add_argument("--model", type=Path, required=True, help="folder that train wrote")
+    generate.add_argument(
+        "--model", required=True, help='folder that train wrote, or "bundled": what comes along'
+    )
     generate.add_argument("--prompt", default="", help="empty: the beginning of a document")
     generate.add_argument("--max-new-tokens", type=int, default=200, help="(%(default)s)")
     generate.add_argument("--temperature", type=float, default=0.8, help="0: greedy (%(default)s)")
     generate.add_argument("--top-k", type=int, help="keep the k likeliest tokens")
     generate.add_argument("--top-p", type=float, help="keep the likeliest tokens up to p")
     generate.add_argument("--seed", type=int, help="the same seed writes the same text")
-    generate.add_argument("--device", default="cpu", help="cpu, cuda or mps (%(default)s)")
+    generate.add_argument(
+        "--stop",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help=r"end before this text; may be given again; \n is a line end, <|endoftext|> the end "
+        "of a document",
+    )
+    generate.add_argument("--device", default="cpu", help="auto, cpu, cuda or mps (%(default)s)")
     generate.add_argument("--json", action="store_true", help="print one JSON object instead")
     return parser
 
@@ -152,6 +193,7 @@ def _training_options(parser: argparse.ArgumentParser, batch_size: int) -> None:
 def _train(options: dict[str, Any]) -> int:
     import torch
 
+    from gptlab import checkpoints
     from gptlab.config import GPTConfig, preset
     from gptlab.corpora import from_file
     from gptlab.model import GPT
@@ -161,8 +203,11 @@ def _train(options: dict[str, Any]) -> int:
     changes = _given(options, [field.name for field in fields(GPTConfig)], leave=("vocab_size",))
     # Refuse a wrong shape before reading a large text.
     config = preset(f"{options['preset']}-tiny", **changes)
-    settings = _settings(options, ("steps", "save_every", "seed", "shard"))
-    corpus = from_file(options["text"], options["tokenizer"], vocab_size=options["vocab_size"])
+    settings = _settings(options, ("steps", "save_every", "seed", "shard", "final_fraction"))
+    tokenizer = options["tokenizer"]
+    if options["resume"]:  # learned again from a text that has grown, its ids would mean otherwise
+        tokenizer = checkpoints.load(options["out"]).tokenizer
+    corpus = from_file(options["text"], tokenizer, vocab_size=options["vocab_size"])
     torch.manual_seed(settings.seed)
     model = GPT(config.replace(vocab_size=corpus.tokenizer.vocab_size))
     history = train(model, corpus, settings, out=options["out"], resume=options["resume"])
@@ -172,7 +217,7 @@ def _train(options: dict[str, Any]) -> int:
     report = {
         "val_loss": history.val_loss,
         "val_bits_per_byte": history.val_bits_per_byte,
-        "steps": history.records[-1]["step"] if history.records else 0,
+        "steps": history.steps,
         "tokens_per_second": history.tokens_per_second,
         "seconds": history.seconds,
         "parameters": model.num_parameters(),
@@ -230,22 +275,21 @@ def _compare(options: dict[str, Any]) -> int:
 
 
 def _generate(options: dict[str, Any]) -> int:
-    from gptlab.checkpoints import load_model
-    from gptlab.generation import stream
+    from gptlab.checkpoints import load_bundled, load_model
+    from gptlab.generation import Sampling, stream
+    from gptlab.runtime.device import find_device
 
-    model, tokenizer = load_model(options["model"], options["device"])
-    pieces = stream(
-        model,
-        tokenizer,
-        options["prompt"],
-        **{
-            name: options[name]
-            for name in ("max_new_tokens", "temperature", "top_k", "top_p", "seed")
-        },
+    sampling = Sampling(
+        **_given(options, ("max_new_tokens", "temperature", "top_k", "top_p", "seed")),
+        stop=tuple(text.replace(r"\n", "\n") for text in options["stop"]),
     )
+    device, _ = find_device(options["device"])
+    where = options["model"]
+    model, tokenizer = load_bundled() if where == "bundled" else load_model(where)
+    pieces = stream(model.to(device), tokenizer, options["prompt"], sampling)
     if options["json"]:
         report = {"prompt": options["prompt"], "text": "".join(pieces)}
-        print(json.dumps(report, ensure_ascii=False))
+        print(json.dumps(report, ensure_ascii=not _is_utf8(sys.stdout)))
         return _DONE
     for piece in pieces:
         sys.stdout.write(piece)
@@ -256,7 +300,7 @@ def _generate(options: dict[str, Any]) -> int:
 
 
 def _settings(options: dict[str, Any], extra: Sequence[str]) -> Any:
-    from gptlab.training import TrainSettings
+    from gptlab.settings import TrainSettings
 
     always = ("batch_size", "learning_rate", "warmup", "device", "precision", "compile")
     return TrainSettings(**_given(options, [*always, *extra]))

@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from dataclasses import dataclass
+from importlib.resources import as_file
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,15 @@ from torch import Tensor
 
 from gptlab.config import GPTConfig
 from gptlab.model import GPT
-from gptlab.runtime.processes import like, whole
+from gptlab.runtime.atomic import flush
+from gptlab.runtime.data import DATA
+from gptlab.runtime.device import find_device
+from gptlab.runtime.optimizer_state import optimizer_tensors
+from gptlab.runtime.processes import full_tensor
 from gptlab.tokenizer import Tokenizer, load_tokenizer
+
+#: How weights may be stored; a model is loaded in float32 whichever it is.
+DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
 _FORMAT = "gptlab checkpoint 1"
 _STEP = "step-"
@@ -64,10 +71,15 @@ class Checkpoint:
     weights: dict[str, Tensor]
 
     def model(self, device: torch.device | str = "cpu") -> GPT:
-        """Build the model with the saved weights, in evaluation mode."""
+        """Build the model with the saved weights, in float32 and in evaluation mode.
+
+        Raises:
+            ValueError: for a device this machine does not have.
+        """
+        where, _ = find_device(device)
         model = GPT(self.config)
         self.load_into(model)
-        return model.to(device).eval()
+        return model.to(where).eval()
 
     def load_into(self, model: GPT) -> None:
         """Put the saved weights into a model of the same config.
@@ -84,6 +96,22 @@ class Checkpoint:
         if self.config.tie_weights:
             weights["lm_head.weight"] = weights["wte.weight"]
         model.load_state_dict(weights)
+
+
+def check_savable(model: GPT, tokenizer: Tokenizer) -> None:
+    """Make sure that what `save` would write could be loaded again.
+
+    Raises:
+        ValueError: for weights of a type that is not stored here, or a tokenizer with more ids than
+            the model.
+    """
+    kinds = {weight.dtype for weight in model.parameters()}
+    if len(kinds) > 1 or not kinds <= set(DTYPES):
+        raise ValueError(
+            f"the weights are {', '.join(sorted(map(str, kinds)))}; a checkpoint holds all of them "
+            f"in one of {', '.join(map(str, DTYPES))}: call model.float() first."
+        )
+    tokenizer.check_fits(model.config.vocab_size)
 
 
 def save(
@@ -114,8 +142,10 @@ def save(
         The checkpoint's folder.
 
     Raises:
+        ValueError: if it could not be loaded again: see `check_savable`.
         OSError: if the disk is full or the folder cannot be written; older checkpoints stay.
     """
+    check_savable(model, tokenizer)
     folder = Path(folder)
     final = folder / f"{_STEP}{step:08d}"
     while final.exists():  # the same step saved again: the old one goes only when the new is there
@@ -143,9 +173,9 @@ def save(
         }
         write_about(temporary, about)
         for path in temporary.iterdir():
-            _flush(path)
+            flush(path)
         temporary.rename(final)
-        _flush(folder)
+        flush(folder)
     except OSError as error:
         raise OSError(
             f"could not save step {step} to {folder} ({error}); the checkpoints before it are "
@@ -192,11 +222,16 @@ def load(folder: Path | str) -> Checkpoint:
     weights = _read_tensors(path / "model.safetensors")
     _check_weights(path / "model.safetensors", config, weights)
     has_optimizer = "optimizer.safetensors" in about["files"]
+    tokenizer = load_tokenizer(path)
+    try:
+        tokenizer.check_fits(config.vocab_size)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}") from error
     return Checkpoint(
         path=path,
         step=about["step"],
         config=config,
-        tokenizer=load_tokenizer(path),
+        tokenizer=tokenizer,
         state=about["state"],
         optimizer=_read_tensors(path / "optimizer.safetensors") if has_optimizer else {},
         weights=weights,
@@ -209,40 +244,24 @@ def load_model(folder: Path | str, device: torch.device | str = "cpu") -> tuple[
     return checkpoint.model(device), checkpoint.tokenizer
 
 
+def load_bundled() -> tuple[GPT, Tokenizer]:
+    """Return the model that comes with the package, and its tokenizer.
+
+    A tiny GPT-2 trained on Python's own documentation; its card is `data/model/README.md`.
+    """
+    with as_file(DATA / "model") as folder:
+        return load_model(folder)
+
+
 def has_checkpoint(folder: Path | str) -> bool:
     """Whether a run's folder holds at least one complete checkpoint."""
     return bool(_steps(Path(folder)))
 
 
-def optimizer_tensors(optimizer: torch.optim.Optimizer, model: GPT) -> dict[str, Tensor]:
-    """Name an optimizer's state by parameter: {"exp_avg/h.0.ln_1.weight": tensor, …}."""
-    names = {id(weight): name for name, weight in model.named_parameters()}
-    return {
-        f"{moment}/{names[id(weight)]}": whole(value.detach()).cpu().contiguous()
-        for weight, moments in optimizer.state.items()
-        for moment, value in moments.items()
-    }
-
-
-def restore_optimizer(
-    optimizer: torch.optim.Optimizer, model: GPT, tensors: dict[str, Tensor]
-) -> None:
-    """Put back what `optimizer_tensors` took out."""
-    for name, weight in model.named_parameters():
-        moments = {
-            key.partition("/")[0]: value
-            for key, value in tensors.items()
-            if key.partition("/")[2] == name
-        }
-        # Adam keeps its step counter on the CPU, whatever the device.
-        optimizer.state[weight] = {
-            moment: value.clone() if moment == "step" else like(value, weight)
-            for moment, value in moments.items()
-        }
-
-
 def _weights(model: GPT) -> dict[str, Tensor]:
-    weights = {name: whole(value.detach()).cpu() for name, value in model.state_dict().items()}
+    weights = {
+        name: full_tensor(value.detach()).cpu() for name, value in model.state_dict().items()
+    }
     if model.config.tie_weights:
         del weights["lm_head.weight"]  # the same tensor as wte.weight
     return {name: value.contiguous() for name, value in weights.items()}
@@ -263,17 +282,6 @@ def _checksum_line(data: bytes) -> str:
 def _steps(folder: Path) -> list[Path]:
     found = folder.glob(f"{_STEP}*") if folder.is_dir() else []
     return sorted(path for path in found if (path / "checkpoint.json").is_file())
-
-
-def _flush(path: Path) -> None:
-    """Make sure a file or a folder's entries are on the disk before going on."""
-    if os.name == "nt" and path.is_dir():
-        return  # Windows cannot open a folder to flush it
-    handle = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _fingerprint(path: Path) -> dict[str, Any]:
@@ -323,16 +331,14 @@ def _check_weights(file: Path, config: GPTConfig, weights: dict[str, Tensor]) ->
             f"{file} holds {len(layers)} layers, but its config says n_layer is {config.n_layer}."
         )
     with torch.device("meta"):
-        expected = _shapes(GPT(config))
+        expected = GPT(config).state_dict()
+    if config.tie_weights:
+        del expected["lm_head.weight"]
+    kinds = {weight.dtype for weight in weights.values()}
+    if len(kinds) > 1 or not kinds <= set(DTYPES):
+        raise CheckpointError(f"{file} holds {sorted(map(str, kinds))}; one of {DTYPES} is read.")
     for name in sorted(set(expected) | set(weights)):
-        want = expected.get(name)
-        have = (tuple(weights[name].shape), weights[name].dtype) if name in weights else None
+        want = tuple(expected[name].shape) if name in expected else None
+        have = tuple(weights[name].shape) if name in weights else None
         if want != have:
             raise CheckpointError(f"{file}: {name} is {have}, but its config asks for {want}.")
-
-
-def _shapes(model: GPT) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
-    shapes = {name: (tuple(w.shape), w.dtype) for name, w in model.state_dict().items()}
-    if model.config.tie_weights:
-        del shapes["lm_head.weight"]
-    return shapes

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import platform
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -19,14 +17,16 @@ from typing import Any
 import numpy as np
 import torch
 
-import gptlab
 from gptlab.config import GPTConfig
 from gptlab.corpora import Corpus
-from gptlab.generation import generate
+from gptlab.generation import Sampling, generate
 from gptlab.model import GPT
-from gptlab.runtime.progress import progress_file
+from gptlab.runtime.atomic import write_whole
+from gptlab.runtime.device import describe_machine
+from gptlab.runtime.progress import tell
+from gptlab.settings import TrainSettings
 from gptlab.show.table import Table
-from gptlab.training import TrainSettings, Watch, train
+from gptlab.training import Watch, train
 
 #: Two-sided 95 % points of Student's t, by degrees of freedom.
 _T95 = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23)
@@ -199,12 +199,8 @@ class Results:
 
     def save(self, path: Path | str) -> None:
         """Write everything as JSON, whole or not at all."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(path.name + ".part")
         text = json.dumps(asdict(self), indent=1, allow_nan=False, ensure_ascii=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
-        temporary.replace(path)
+        write_whole(path, text + "\n")
 
     @classmethod
     def load(cls, path: Path | str) -> Results:
@@ -286,7 +282,7 @@ def _one(
     torch.manual_seed(seed)
     model = GPT(variant.config)
     if progress:
-        print(f"{variant.name}, seed {seed}", file=progress_file())
+        tell(f"{variant.name}, seed {seed}")
     history = train(
         model,
         corpus,
@@ -307,24 +303,10 @@ def _one(
         tokens_per_second=history.tokens_per_second,
         seconds=history.seconds,
         curve=history.records,
-        sample=generate(model, corpus.tokenizer, "", sample_tokens, temperature=0.8, seed=seed),
+        sample=generate(model, corpus.tokenizer, "", Sampling(sample_tokens, 0.8, seed=seed)),
         hardware=history.hardware,
         extra=extra,
     )
-
-
-def describe_machine() -> dict[str, Any]:
-    """Say what the numbers were measured with: versions and processor, no names of machines."""
-    return {
-        "gptlab": gptlab.__version__,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "system": platform.system(),
-        "processor": platform.machine(),
-        "cpus": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-    }
 
 
 def _plus_minus(mean: float, sd: float) -> str:

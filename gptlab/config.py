@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
+from gptlab.runtime.checks import whole_number
+
 Norm = Literal["post", "pre"]
 AttentionKind = Literal["dense", "banded"]
 
@@ -55,9 +57,7 @@ class GPTConfig:
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "n_ctx", "n_layer", "n_head", "n_embd", "band"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 1.")
+            whole_number(name, getattr(self, name), least=1)
         if self.n_embd % self.n_head:
             raise ValueError(
                 f"n_embd is {self.n_embd} and n_head is {self.n_head}; the width is shared out "

@@ -1,29 +1,61 @@
-"""The GPT: token ids in, logits out. One class; its config makes it GPT-1, GPT-2 or GPT-3.
+"""The GPT, whole: token ids in, logits out. One class; its config makes it GPT-1, GPT-2 or GPT-3.
 
-It knows nothing about text: a tokenizer stands before it, sampling behind it.
+It knows nothing about text: a tokenizer stands before it, sampling behind it. How one looks inside
+is said in `gptlab.tracing`, how it reads on from a cache or past padding in
+`gptlab.runtime.reading`.
 
-Letters in shapes: B batch, T tokens, C = n_embd, V = vocab_size.
+Letters in shapes: B batch, H heads, T tokens, D width of a head, C = H · D = n_embd,
+V = vocab_size.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, overload
+from typing import overload
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gptlab.attention import CausalSelfAttention, Tap
 from gptlab.config import GPTConfig
 from gptlab.runtime.cache import KeyValueCache
+from gptlab.runtime.fast_attention import fast_attend
 from gptlab.runtime.linear import Linear
+from gptlab.runtime.modes import evaluating
+from gptlab.runtime.reading import Reading
+from gptlab.tracing import Head, Patch, Recorder, Trace
 
-if TYPE_CHECKING:
-    from pathlib import Path
 
-    from gptlab.tracing import Head, Patch, Trace
+class CausalSelfAttention(nn.Module):
+    """Multi-head causal self-attention (Vaswani et al. 2017, section 3.2.2), one layer of a GPT."""
+
+    def __init__(self, config: GPTConfig, layer: int) -> None:
+        """Make the projections of the given layer (its number decides whether it is banded)."""
+        super().__init__()
+        self.layer = layer
+        self.n_head = config.n_head
+        self.band = config.layer_band(layer)
+        self.dropout = config.dropout
+        # Queries, keys and values of all heads come from one matrix product.
+        self.c_attn = Linear(config.n_embd, 3 * config.n_embd, bias=config.bias)
+        self.c_proj = Linear(config.n_embd, config.n_embd, bias=config.bias)
+        self.resid_dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor, reading: Reading | None = None) -> Tensor:
+        """Mix each token with the ones before it: (B, T, C) → (B, T, C)."""
+        qkv = self.c_attn(x).unflatten(-1, (3, self.n_head, -1))  # (B, T, 3, H, D)
+        qkv = qkv.permute(2, 0, 3, 1, 4)  # (3, B, H, T, D)
+        dropout = self.dropout if self.training else 0.0
+        if reading is None:
+            q, k, v = qkv
+            heads = fast_attend(q, k, v, self.band, dropout)  # (B, H, T, D)
+        else:
+            heads = reading.attend(self.layer, qkv, self.band, dropout)
+        joined = heads.transpose(1, 2).flatten(-2)  # (B, T, C)
+        out = self.c_proj(joined)
+        # Calling dropouts that do nothing took 8 % of the time of generating with a small model.
+        return self.resid_dropout(out) if self.training else out
 
 
 class MLP(nn.Module):
@@ -42,7 +74,6 @@ class MLP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Transform each token on its own: (B, T, C) → (B, T, C)."""
         x = self.c_proj(F.gelu(self.c_fc(x), approximate="tanh"))
-        # Calling dropouts that do nothing took 8 % of the time of generating with a small model.
         return self.dropout(x) if self.training else x
 
 
@@ -59,23 +90,17 @@ class Block(nn.Module):
         self.ln_2 = nn.LayerNorm(config.n_embd, bias=config.bias)
         self.mlp = MLP(config)
 
-    def forward(
-        self,
-        x: Tensor,
-        past_key_values: KeyValueCache | None = None,
-        tap: Tap | None = None,
-        padding: Tensor | None = None,
-    ) -> Tensor:
+    def forward(self, x: Tensor, reading: Reading | None = None) -> Tensor:
         """Carry the residual stream through the block: (B, T, C) → (B, T, C)."""
         if self.norm == "pre":
-            x = x + self.attn(self.ln_1(x), past_key_values, tap, padding)
-            x = x if tap is None else tap(f"{self.layer}.mid", x)
+            x = x + self.attn(self.ln_1(x), reading)
+            x = x if reading is None else reading.show(f"{self.layer}.mid", x)
             x = x + self.mlp(self.ln_2(x))
         else:
-            x = self.ln_1(x + self.attn(x, past_key_values, tap, padding))
-            x = x if tap is None else tap(f"{self.layer}.mid", x)
+            x = self.ln_1(x + self.attn(x, reading))
+            x = x if reading is None else reading.show(f"{self.layer}.mid", x)
             x = self.ln_2(x + self.mlp(x))
-        return x if tap is None else tap(f"{self.layer}.out", x)
+        return x if reading is None else reading.show(f"{self.layer}.out", x)
 
 
 class GPT(nn.Module):
@@ -115,91 +140,75 @@ class GPT(nn.Module):
             elif name.endswith("bias"):
                 weight.zero_()
 
-    @overload
-    def forward(
-        self,
-        tokens: Tensor,
-        targets: None = None,
-        past_key_values: KeyValueCache | None = None,
-        tap: Tap | None = None,
-        padding: Tensor | None = None,
-    ) -> Tensor: ...
-    @overload
-    def forward(
-        self,
-        tokens: Tensor,
-        targets: Tensor,
-        past_key_values: KeyValueCache | None = None,
-        tap: Tap | None = None,
-        padding: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]: ...
-    def forward(
-        self,
-        tokens: Tensor,
-        targets: Tensor | None = None,
-        past_key_values: KeyValueCache | None = None,
-        tap: Tap | None = None,
-        padding: Tensor | None = None,
-    ) -> Tensor | tuple[Tensor, Tensor]:
-        """Predict the next token at every position.
+    def hidden(self, tokens: Tensor, reading: Reading | None = None) -> Tensor:
+        """Turn ids into the vectors that the output layer reads, or a task's head.
 
         Args:
             tokens: ids (B, T). With a cache, only those the cache has not seen.
-            targets: the ids (B, T) that should have come next; -100 marks a position to leave out.
-            past_key_values: cache from ``new_cache``, read and extended.
-            tap: called with each inner tensor by name (see ``gptlab.tracing``).
-            padding: how many tokens at the start of each row are padding (B,), for prompts of
-                different lengths. The others neither see them nor count their positions.
+            reading: how to read where it is not simply from the start.
 
         Returns:
-            logits (B, T, V), or (logits, loss) where targets are given; the loss is the mean
-            cross-entropy in nats per token.
+            vectors (B, T, C).
 
         Raises:
             ValueError: if the sequence, cache included, is longer than ``n_ctx``, or empty.
         """
-        start = 0 if past_key_values is None else past_key_values.length
-        end = start + tokens.size(-1)
         if tokens.dim() != 2 or tokens.size(-1) == 0:
             raise ValueError(
                 f"tokens has shape {tuple(tokens.shape)}; it must be (batch, tokens), with at "
                 f"least one token."
             )
+        start = 0 if reading is None else reading.start
+        end = start + tokens.size(-1)
         if end > self.config.n_ctx:
             raise ValueError(
                 f"the sequence has {end} tokens, but n_ctx is {self.config.n_ctx}; cut it to the "
                 f"last {self.config.n_ctx}, or use a model with a longer context."
             )
         positions = torch.arange(start, end, device=tokens.device)  # (T,)
-        if padding is not None:
-            positions = (positions - padding[:, None]).clamp(min=0)  # (B, T)
+        if reading is not None:
+            positions = reading.positions(positions)  # (T,) or (B, T)
         x = self.wte(tokens) + self.wpe(positions)  # (B, T, C)
         x = self.drop(x) if self.training else x
-        x = x if tap is None else tap("embed", x)
+        x = x if reading is None else reading.show("embed", x)
         for block in self.h:
-            x = block(x, past_key_values, tap, padding)
-        if past_key_values is not None:
-            past_key_values.length = end
+            x = block(x, reading)
         x = self.ln_f(x)
-        x = x if tap is None else tap("final", x)
-        logits = self.lm_head(x)  # (B, T, V)
+        if reading is not None:
+            reading.advance(end)
+            x = reading.show("final", x)
+        return x
+
+    @overload
+    def forward(
+        self, tokens: Tensor, targets: None = None, reading: Reading | None = None
+    ) -> Tensor: ...
+    @overload
+    def forward(
+        self, tokens: Tensor, targets: Tensor, reading: Reading | None = None
+    ) -> tuple[Tensor, Tensor]: ...
+    def forward(
+        self, tokens: Tensor, targets: Tensor | None = None, reading: Reading | None = None
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """Predict the next token at every position.
+
+        Args:
+            tokens: ids (B, T); see `hidden`, for errors too.
+            targets: the ids (B, T) that should have come next; -100 marks a position that does
+                not count.
+            reading: see `hidden`.
+
+        Returns:
+            logits (B, T, V), or (logits, loss) where targets are given; the loss is the mean
+            cross-entropy in nats over the targets that count, 0 where none does.
+        """
+        logits = self.lm_head(self.hidden(tokens, reading))  # (B, T, V)
         if targets is None:
             return logits
         # A sum over thousands of tokens in bfloat16 would lose the digits that matter.
         exact = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        return logits, F.cross_entropy(exact.flatten(0, 1), targets.flatten())
-
-    @classmethod
-    def from_huggingface(cls, name: Path | str, revision: str = "main") -> GPT:
-        """Return a model from a folder or the Hugging Face hub: see `gptlab.huggingface.load`.
-
-        Raises:
-            OSError: for a name that is neither cached nor, without a network, to be had.
-            ValueError: for another architecture.
-        """
-        from gptlab.huggingface import load_model
-
-        return load_model(name, revision)
+        total = F.cross_entropy(exact.flatten(0, 1), targets.flatten(), reduction="sum")
+        return logits, total / (targets != -100).sum().clamp(min=1)
 
     @property
     def device(self) -> torch.device:
@@ -227,7 +236,25 @@ class GPT(nn.Module):
         ablate: Collection[Head] = (),
         patch: Mapping[str, Patch] | None = None,
     ) -> Trace:
-        """Run one forward pass with everything kept: see `gptlab.tracing.trace`."""
-        from gptlab.tracing import trace
+        """Run the model once, without dropout, and keep what it computed inside.
 
-        return trace(self, tokens, ablate, patch)
+        Args:
+            tokens: the ids of one sequence, (T,) or (1, T).
+            ablate: heads whose output is set to zero, as (layer, head) pairs.
+            patch: {name: tensor or function} to replace the tensor at a named point; names and
+                shapes are listed in `gptlab.tracing`.
+
+        Raises:
+            ValueError: for more than one sequence, a head or name that does not exist, or a patch
+                of the wrong shape; the message names what there is.
+        """
+        tokens = tokens.reshape(1, -1) if tokens.dim() == 1 else tokens
+        if tokens.dim() != 2 or tokens.size(0) != 1:
+            raise ValueError(
+                f"tokens has shape {tuple(tokens.shape)}; a trace follows one sequence, (T,) or "
+                f"(1, T)."
+            )
+        recorder = Recorder(self.config, ablate, patch)
+        with evaluating(self), torch.no_grad():
+            logits = self(tokens.to(self.device), reading=Reading(tap=recorder))
+        return recorder.trace(tokens, logits)

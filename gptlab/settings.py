@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import torch
+from torch import nn
 
 from gptlab.config import GPTConfig, Norm
-from gptlab.model import GPT
+from gptlab.runtime.checks import real_number, whole_number
 
 #: Peak learning rates for models up to 128 wide, from `python -m gptlab.experiments rates`.
 #: Pre-norm at 3e-3 to 8e-3 ended within the spread of its seeds; the lowest of them is the safest
 #: for longer runs. Post-norm gained from 3e-3 with two seeds of three, and lost with the third.
 LEARNING_RATES: dict[Norm, float] = {"post": 2e-3, "pre": 3e-3}
+
+#: Settings that say where and how often, and change nothing that is learned.
+_FREE = {"device", "precision", "compile", "shard", "save_every", "eval_every", "eval_tokens"}
 
 
 @dataclass(frozen=True)
@@ -67,13 +72,14 @@ class TrainSettings:
     shard: bool = False
 
     def __post_init__(self) -> None:
-        at_least = {"steps": 1, "batch_size": 1, "accumulate": 1, "warmup": 0, "weight_decay": 0}
-        at_least |= {"clip": 0, "eval_every": 0, "eval_tokens": 1, "save_every": 0, "seed": 0}
-        for name, least in at_least.items():
-            if not getattr(self, name) >= least:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {least}.")
+        for name in ("steps", "batch_size", "accumulate", "eval_tokens"):
+            whole_number(name, getattr(self, name), least=1)
+        for name in ("warmup", "eval_every", "save_every", "seed"):
+            whole_number(name, getattr(self, name))
+        for name in ("weight_decay", "clip", "eps", "final_fraction"):
+            real_number(name, getattr(self, name))
         if self.learning_rate is not None and not 0 < self.learning_rate < math.inf:
-            raise ValueError(f"learning_rate is {self.learning_rate}; it must be above 0.")
+            raise ValueError(f"learning_rate is {self.learning_rate}; it must be a number above 0.")
         for name in ("beta1", "beta2"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must lie in 0 ≤ β < 1.")
@@ -98,6 +104,39 @@ class TrainSettings:
             return self.learning_rate
         return LEARNING_RATES[config.norm] * min(1.0, 128 / config.n_embd)
 
+    def check_continues(self, before: dict[str, Any], made: int) -> None:
+        """Make sure that a run can go on with these settings as if it had always had them.
+
+        Args:
+            before: the settings that the run was started with, by name.
+            made: updates made so far.
+
+        Raises:
+            ValueError: if something that is learned from has changed. The number of steps may grow
+                where that leaves the learning rates of the updates made as they were.
+        """
+        now = asdict(self)
+        changed = {
+            name: (before.get(name), now[name])
+            for name in now
+            if name not in _FREE and before.get(name) != now[name]
+        }
+        if not changed:
+            return
+        if set(changed) != {"steps"}:
+            raise ValueError(
+                f"the run was started with other settings (then, now): {changed}. Use the same "
+                f"ones to resume, or another folder to start anew."
+            )
+        then = TrainSettings(**before)
+        if any(learning_rate_at(s, then) != learning_rate_at(s, self) for s in range(made)):
+            raise ValueError(
+                f"the run was laid out for {then.steps} steps, and {self.steps} would have given "
+                f"the {made} updates made other learning rates, which fall along a cosine over the "
+                f"whole run. Go on to {then.steps}, or start a run of {self.steps} in another "
+                f"folder; with a final_fraction of 1 the rate stays level and a run can grow."
+            )
+
 
 def learning_rate_at(step: int, settings: TrainSettings) -> float:
     """Linear warm-up, then a cosine down to ``final_fraction`` of the peak (GPT-3, appendix B).
@@ -115,8 +154,13 @@ def learning_rate_at(step: int, settings: TrainSettings) -> float:
     return peak * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
 
 
-def make_optimizer(model: GPT, settings: TrainSettings) -> torch.optim.AdamW:
-    """Return AdamW with weight decay on matrices, none on biases and gains (GPT-1, section 4.1)."""
+def make_optimizer(model: nn.Module, settings: TrainSettings) -> torch.optim.AdamW:
+    """Return AdamW with weight decay on matrices, none on biases and gains (GPT-1, section 4.1).
+
+    Args:
+        model: on its device, its weights split over the processes if they will be.
+        settings: with a learning rate (see `TrainSettings.for_model`).
+    """
     matrices = [w for w in model.parameters() if w.dim() > 1]
     vectors = [w for w in model.parameters() if w.dim() <= 1]
     return torch.optim.AdamW(
@@ -124,8 +168,8 @@ def make_optimizer(model: GPT, settings: TrainSettings) -> torch.optim.AdamW:
             {"params": matrices, "weight_decay": settings.weight_decay},
             {"params": vectors, "weight_decay": 0.0},
         ],
-        lr=settings.peak_rate(model.config),
+        lr=learning_rate_at(0, settings),
         betas=(settings.beta1, settings.beta2),
         eps=settings.eps,
-        fused=model.device.type in ("cpu", "cuda"),
+        fused=matrices[0].device.type in ("cpu", "cuda"),
     )

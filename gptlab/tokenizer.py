@@ -30,7 +30,10 @@ class Tokenizer(ABC):
 
     Attributes:
         start_id: the id that begins a document.
+        special: text → id of the tokens that ordinary text never becomes.
     """
+
+    special: dict[str, int]
 
     def __init__(self, pieces: Sequence[bytes], start_id: int) -> None:
         """Remember the bytes behind each id."""
@@ -44,6 +47,21 @@ class Tokenizer(ABC):
     def vocab_size(self) -> int:
         """Number of ids."""
         return len(self._pieces)
+
+    def check_fits(self, vocab_size: int) -> None:
+        """Make sure that a model with so many ids has one for each of this tokenizer's.
+
+        A model may have more, as where its vocabulary was rounded up; those are never drawn.
+
+        Raises:
+            ValueError: if the model has fewer.
+        """
+        if self.vocab_size > vocab_size:
+            raise ValueError(
+                f"the tokenizer has {self.vocab_size} ids, but the model's vocab_size is "
+                f"{vocab_size}; use the tokenizer that the model was trained with, or build the "
+                f"model with vocab_size={self.vocab_size}."
+            )
 
     @abstractmethod
     def encode(self, text: str) -> list[int]:
@@ -113,6 +131,7 @@ class CharTokenizer(Tokenizer):
             raise ValueError(f"the alphabet holds {twice[0]!r} more than once; list it once.")
         self.characters = characters
         self._ids = {character: number for number, character in enumerate(characters)}
+        self.special = {}
         super().__init__([c.encode() for c in characters], start_id=self._ids.get("\n", 0))
 
     @classmethod

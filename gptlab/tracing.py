@@ -1,7 +1,7 @@
 """The one door to the inside: a forward pass with everything kept, and changed on the way if asked.
 
-The model calls a tap by name at each point worth looking at. The names, for a block i counted from
-0, in the order in which they happen:
+`GPT.trace` hands a `Recorder` to the model, which shows it each point worth looking at by name. For
+a block i counted from 0, in the order in which they happen:
 
     embed                token plus position embedding              (T, C)
     i.queries .keys .values     one vector a head and token         (H, T, D)
@@ -9,6 +9,8 @@ The model calls a tap by name at each point worth looking at. The names, for a b
     i.heads              what each head found, before c_proj        (H, T, D)
     i.mid, i.out         residual stream after attention, after MLP (T, C)
     final                what the output layer reads                (T, C)
+
+Nothing here knows the model, so the model can know what is here.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gptlab.model import GPT
+from gptlab.config import GPTConfig
 
 #: (layer, head), both counted from 0.
 Head = tuple[int, int]
@@ -50,77 +52,69 @@ class Trace:
     residual: dict[str, Tensor]
 
 
-@torch.no_grad()
-def trace(
-    model: GPT,
-    tokens: Tensor,
-    ablate: Collection[Head] = (),
-    patch: Mapping[str, Patch] | None = None,
-) -> Trace:
-    """Run the model once and keep what it computed inside.
+class Recorder:
+    """A tap that keeps what it is shown, ablates heads and patches points."""
 
-    Args:
-        model: any GPT. It is read in evaluation mode (no dropout) and left as it was.
-        tokens: the ids of one sequence, (T,) or (1, T).
-        ablate: heads whose output is set to zero, as (layer, head) pairs.
-        patch: {name: tensor or function} to replace the tensor at a named point. A tensor has the
-            shape listed at the top of this module.
+    def __init__(
+        self,
+        config: GPTConfig,
+        ablate: Collection[Head] = (),
+        patch: Mapping[str, Patch] | None = None,
+    ) -> None:
+        """Say what to change on the way; see `GPT.trace`.
 
-    Raises:
-        ValueError: for more than one sequence, a head or name that does not exist, or a patch of
-            the wrong shape; the message names what there is.
-    """
-    tokens = tokens.reshape(1, -1) if tokens.dim() == 1 else tokens
-    if tokens.dim() != 2 or tokens.size(0) != 1:
-        raise ValueError(
-            f"tokens has shape {tuple(tokens.shape)}; a trace follows one sequence, (T,) or (1, T)."
-        )
-    silent = _heads_by_layer(model, ablate)
-    patch = dict(patch or {})
-    seen: dict[str, Tensor] = {}
+        Raises:
+            ValueError: for a head that does not exist.
+        """
+        self._n_layer = config.n_layer
+        self._silent = _heads_by_layer(config, ablate)
+        self._patch = dict(patch or {})
+        self._seen: dict[str, Tensor] = {}
 
-    def tap(name: str, x: Tensor) -> Tensor:
-        if name in patch:
-            x = _patched(name, x, patch[name])
+    def __call__(self, name: str, x: Tensor) -> Tensor:
+        """Keep a tensor (1, …) under its name, changed if so asked, and return it."""
+        if name in self._patch:
+            x = _patched(name, x, self._patch[name])
         layer, _, point = name.partition(".")
-        if point == "heads" and layer in silent:
-            x = x.index_fill(1, torch.tensor(silent[layer], device=x.device), 0.0)
-        seen[name] = x
+        if point == "heads" and layer in self._silent:
+            x = x.index_fill(1, torch.tensor(self._silent[layer], device=x.device), 0.0)
+        self._seen[name] = x
         return x
 
-    was_training = model.training
-    model.eval()
-    try:
-        logits = model(tokens.to(model.device), tap=tap)
-    finally:
-        model.train(was_training)
-    unknown = sorted(set(patch) - set(seen))
-    if unknown:
-        raise ValueError(f"there is no point {', '.join(unknown)} to patch; there is {list(seen)}.")
+    def trace(self, tokens: Tensor, logits: Tensor) -> Trace:
+        """Put together what was seen while ``tokens`` (1, T) became ``logits`` (1, T, V).
 
-    def layers(point: str) -> Tensor:
-        return torch.cat([seen[f"{i}.{point}"] for i in range(model.config.n_layer)]).cpu()
+        Raises:
+            ValueError: for a patch of a point that was never reached.
+        """
+        seen = self._seen
+        if unknown := sorted(set(self._patch) - set(seen)):
+            raise ValueError(
+                f"there is no point {', '.join(unknown)} to patch; there is {list(seen)}."
+            )
 
-    stream = [name for name in seen if name.endswith(("mid", "out")) or "." not in name]
-    return Trace(
-        tokens=tokens[0].cpu(),
-        logits=logits[0].float().cpu(),
-        attention=layers("attention"),
-        queries=layers("queries"),
-        keys=layers("keys"),
-        values=layers("values"),
-        residual={name: seen[name][0].cpu() for name in stream},
-    )
+        def layers(point: str) -> Tensor:
+            return torch.cat([seen[f"{i}.{point}"] for i in range(self._n_layer)]).cpu()
+
+        stream = [name for name in seen if name.endswith(("mid", "out")) or "." not in name]
+        return Trace(
+            tokens=tokens[0].cpu(),
+            logits=logits[0].float().cpu(),
+            attention=layers("attention"),
+            queries=layers("queries"),
+            keys=layers("keys"),
+            values=layers("values"),
+            residual={name: seen[name][0].cpu() for name in stream},
+        )
 
 
-def _heads_by_layer(model: GPT, ablate: Collection[Head]) -> dict[str, list[int]]:
-    n_layer, n_head = model.config.n_layer, model.config.n_head
+def _heads_by_layer(config: GPTConfig, ablate: Collection[Head]) -> dict[str, list[int]]:
     silent: dict[str, list[int]] = {}
     for layer, head in ablate:
-        if not (0 <= layer < n_layer and 0 <= head < n_head):
+        if not (0 <= layer < config.n_layer and 0 <= head < config.n_head):
             raise ValueError(
                 f"there is no head {head} in layer {layer}; this model has layers 0 to "
-                f"{n_layer - 1} with heads 0 to {n_head - 1}."
+                f"{config.n_layer - 1} with heads 0 to {config.n_head - 1}."
             )
         silent.setdefault(str(layer), []).append(head)
     return silent

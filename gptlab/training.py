@@ -1,7 +1,8 @@
-"""The training loop: one function for chapters, comparisons and the command line.
+"""The training loop: one for everything that learns.
 
-Each step draws its batch and its dropout from (seed, step) alone, so a run that stops and resumes
-sees what it would have seen without the stop.
+It takes a model, an objective (`gptlab.objective`; a corpus is one) and settings, and returns a
+history. Each step draws its batch and its dropout from (seed, step) alone, so a run that stops and
+resumes sees what it would have seen without the stop.
 """
 
 from __future__ import annotations
@@ -14,19 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from gptlab import checkpoints
 from gptlab.corpora import Corpus
 from gptlab.model import GPT
+from gptlab.objective import Batch, Objective, objective_of
 from gptlab.runtime import processes
-from gptlab.runtime.device import Hardware, choose
-from gptlab.runtime.processes import Team
-from gptlab.runtime.progress import bar, only_run_in, stop_request
+from gptlab.runtime.compiling import Compiled
+from gptlab.runtime.device import choose
+from gptlab.runtime.locks import only_run_in
+from gptlab.runtime.optimizer_state import restore_optimizer
+from gptlab.runtime.processes import World
+from gptlab.runtime.progress import bar, stop_request, tell
 from gptlab.settings import TrainSettings, learning_rate_at, make_optimizer
-
-# The settings are half of calling `train`, so they can be had here too.
-__all__ = ["History", "TrainSettings", "TrainingDiverged", "Watch", "evaluate", "train"]
 
 #: Called after each backward pass, before the update, with the step and the model.
 Watch = Callable[[int, GPT], None]
@@ -37,23 +38,34 @@ class History:
     """What a run measured.
 
     Attributes:
-        records: one dict a look: step, tokens, seconds, train_loss (mean since the last look) and
-            val_loss in nats per token, val_bits_per_byte, learning_rate, grad_norm.
-        val_loss: nats per token over the whole validation text, at the end.
-        val_bits_per_byte: the same in bits per byte of text, comparable across tokenizers.
-        tokens_per_second: of training, looks at the validation text not counted.
+        records: one dict a look: step, tokens, seconds, train_loss (mean since the last look, nats
+            per target), learning_rate, grad_norm, and what the objective measured; of language
+            modelling val_loss in nats per token and val_bits_per_byte.
+        measured: the same by the objective at the end, on all that is held out.
+        tokens_per_second: of training, looks not counted.
         seconds: of the whole run, looks and checkpoints included.
         hardware: where it ran and why, in one sentence.
+        steps: updates made.
         interrupted: whether it was stopped before its last step.
     """
 
     records: list[dict[str, float]] = field(default_factory=list)
-    val_loss: float = math.nan
-    val_bits_per_byte: float = math.nan
+    measured: dict[str, float] = field(default_factory=dict)
     tokens_per_second: float = 0.0
     seconds: float = 0.0
     hardware: str = ""
+    steps: int = 0
     interrupted: bool = False
+
+    @property
+    def val_loss(self) -> float:
+        """Nats per token over the whole validation text, at the end."""
+        return self.measured.get("val_loss", math.nan)
+
+    @property
+    def val_bits_per_byte(self) -> float:
+        """The same in bits per byte of text, comparable across tokenizers."""
+        return self.measured.get("val_bits_per_byte", math.nan)
 
     def column(self, name: str) -> list[float]:
         """Return one measured value over the run, e.g. ``column("val_loss")``."""
@@ -64,46 +76,9 @@ class TrainingDiverged(RuntimeError):
     """The loss stopped being a number."""
 
 
-@torch.no_grad()
-def evaluate(
-    model: GPT,
-    corpus: Corpus,
-    max_tokens: int | None = None,
-    hardware: Hardware | None = None,
-    batch_tokens: int = 8192,
-) -> float:
-    """Mean loss on the validation text, in nats per token.
-
-    The text is read in consecutive windows of ``n_ctx``, each predicted from its own tokens alone.
-
-    Args:
-        model: read in evaluation mode and left as it was.
-        corpus: whose validation text is read.
-        max_tokens: at most so many tokens, by default all.
-        hardware: precision of the forward pass, by default float32.
-        batch_tokens: tokens read at once.
-    """
-    hardware = hardware or Hardware(model.device, "float32", False, "")
-    x, y = corpus.val_windows(model.config.n_ctx, max_tokens)  # (N, n_ctx) each
-    rows = max(1, batch_tokens // model.config.n_ctx)
-    was_training = model.training
-    model.eval()
-    total = 0.0
-    try:
-        for start in range(0, len(x), rows):
-            piece = x[start : start + rows].to(model.device)
-            target = y[start : start + rows].to(model.device)
-            with hardware.autocast():
-                _, loss = model(piece, target)
-            total += loss.item() * len(piece)
-    finally:
-        model.train(was_training)
-    return total / len(x)
-
-
 def train(
     model: GPT,
-    corpus: Corpus,
+    objective: Corpus | Objective,
     settings: TrainSettings | None = None,
     *,
     out: Path | str | None = None,
@@ -118,7 +93,7 @@ def train(
 
     Args:
         model: trained in place, left in evaluation mode.
-        corpus: the text; its vocabulary must fit the model's.
+        objective: what to learn; a corpus means to predict its tokens.
         settings: how to train.
         out: the run's folder for checkpoints; None keeps nothing on disk.
         resume: go on from the newest checkpoint in ``out``.
@@ -126,38 +101,49 @@ def train(
         watch: called with (step, model) after each backward pass, before the update.
 
     Raises:
-        ValueError: if the vocabularies differ, or ``resume`` has nothing to resume.
+        ValueError: if the model cannot learn this or could not be saved, ``resume`` has nothing to
+            resume, or the run in ``out`` was started otherwise.
         FileExistsError: if ``out`` holds a run and ``resume`` is not asked for.
         FolderInUse: if another run writes into ``out``.
+        CompilingFailed: if ``settings.compile`` is True and the machine cannot.
         TrainingDiverged: if the loss is not a number; the last checkpoint stays.
         WorkerLost: if torchrun started several processes and one of them ended.
     """
+    _check_model(model)
     settings = (settings or TrainSettings()).for_model(model.config)
-    if corpus.tokenizer.vocab_size != model.config.vocab_size:
-        raise ValueError(
-            f"the model's vocab_size is {model.config.vocab_size}, but the corpus's tokenizer has "
-            f"{corpus.tokenizer.vocab_size} tokens; build the model with that vocab_size."
-        )
+    objective = objective_of(objective, model)
+    objective.check(model)
     if resume and out is None:
         raise ValueError("resume needs `out`, the folder of the run to go on with.")
-    if out is not None and not resume and checkpoints.has_checkpoint(out):
-        raise FileExistsError(
-            f"{out} already holds a run; resume it, or choose another folder for the new one."
-        )
-    team = processes.join()
-    if settings.batch_size % (settings.accumulate * team.size):
+    if out is not None:
+        checkpoints.check_savable(model, objective.tokenizer)
+        if not resume and checkpoints.has_checkpoint(out):
+            raise FileExistsError(
+                f"{out} already holds a run; resume it, or choose another folder for the new one."
+            )
+    world = processes.join()
+    if settings.batch_size % (settings.accumulate * world.size):
         raise ValueError(
-            f"batch_size is {settings.batch_size}; {team.size} processes and accumulate "
-            f"{settings.accumulate} need a multiple of {settings.accumulate * team.size}."
+            f"batch_size is {settings.batch_size}; {world.size} processes and accumulate "
+            f"{settings.accumulate} need a multiple of {settings.accumulate * world.size}."
         )
     with (
-        only_run_in(out if team.is_first else None),
+        only_run_in(out if world.is_first else None),
         torch.random.fork_rng(),
         stop_request() as stopping,
-        team.exchanging(),
+        world.exchanging(),
     ):
-        run = _Run(model, corpus, settings, out, watch, team, resume)
-        return run.go(progress and team.is_first, stopping)
+        run = _Run(model, objective, settings, out, watch, world, resume)
+        return run.go(progress and world.is_first, stopping)
+
+
+def _check_model(model: GPT) -> None:
+    """Refuse a model that went through torch.compile: the loop compiles by itself, and saves."""
+    if hasattr(model, "_orig_mod"):
+        raise ValueError(
+            "the model went through torch.compile; hand over the model itself, and let the loop "
+            "compile it with TrainSettings(compile=True)."
+        )
 
 
 class _Run:
@@ -166,57 +152,55 @@ class _Run:
     def __init__(
         self,
         model: GPT,
-        corpus: Corpus,
+        objective: Objective,
         settings: TrainSettings,
         out: Path | str | None,
         watch: Watch | None,
-        team: Team,
+        world: World,
         resume: bool,
     ) -> None:
-        self.tokens_per_step = settings.batch_size * model.config.n_ctx
-        # Two operations a weight forward, four backward (Kaplan et al. 2020, section 2.1).
-        work = 6 * model.num_parameters() * self.tokens_per_step * settings.steps
+        self.objective, self.settings, self.out, self.watch = objective, settings, out, watch
+        self.world = world
+        size = objective.batch(0, settings)[0].numel()
+        # Two operations a weight and token forward, four backward (Kaplan et al. 2020, 2.1).
+        work = 6 * model.num_parameters() * size * settings.steps
         self.hardware = choose(
             settings.device, settings.precision, settings.compile, work, model.config.n_embd
         )
         self.model = model.to(self.hardware.device)
-        self.corpus, self.settings, self.out, self.watch = corpus, settings, out, watch
-        self.team = team
         self.history = History(hardware=self.hardware.why)
         self.step = 0  # updates made
+        self.tokens = 0  # read in training
         self.train_seconds = 0.0
         self.losses: list[float] = []  # since the last look
         checkpoint = self._resume() if resume else None
         # Sharding splits the weights where they are, so they must have been loaded before.
-        self.forward: Callable[..., Any] = team.wrap(model, settings.shard)
+        self.forward: Callable[..., Any] = world.wrap(model, settings.shard)
         if self.hardware.compile:
-            self.forward = torch.compile(self.forward)
+            self.forward = Compiled(self.forward, bool(settings.compile), self._not_compiled)
         self.optimizer = make_optimizer(model, settings)
         if checkpoint is not None:
-            checkpoints.restore_optimizer(self.optimizer, model, checkpoint.optimizer)
+            restore_optimizer(self.optimizer, model, checkpoint.optimizer)
 
     def go(self, progress: bool, stopping: Callable[[], bool]) -> History:
         began = time.perf_counter() - self.history.seconds
-        every = self.settings.eval_every or max(1, self.settings.steps // 20)
         self.model.train()
         try:
-            with bar(self.settings.steps, self.step, progress, self.hardware.why) as shown:
+            with bar(self.settings.steps, self.step, progress, self.hardware.label) as shown:
                 while self.step < self.settings.steps and not self._all_stop(stopping):
                     grad_norm = self._update()
                     shown.update(1)
                     shown.set_postfix_str(
                         f"loss {self.losses[-1]:.3f}, {self._speed():,.0f} tokens/s", refresh=False
                     )
-                    if self.step % every == 0 or self.step == self.settings.steps:
+                    if self._is_look():
                         self._look(grad_norm, began)
                     if self.settings.save_every and self.step % self.settings.save_every == 0:
                         self._save(began)
         finally:
             self.model.eval()
         self.history.interrupted = self.step < self.settings.steps
-        loss = evaluate(self.model, self.corpus, hardware=self.hardware)
-        self.history.val_loss = loss
-        self.history.val_bits_per_byte = self.corpus.bits_per_byte(loss)
+        self.history.measured = self.objective.measure(self.model, self.hardware)
         self._save(began)
         return self.history
 
@@ -227,118 +211,127 @@ class _Run:
         torch.manual_seed(settings.seed * 1_000_003 + self.step)  # dropout
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate_at(self.step, settings)
-        x, y = self.corpus.batch(
-            self.step, settings.batch_size, self.model.config.n_ctx, settings.seed
-        )  # (B, T) each
-        x, y = (self.team.share(part).to(self.hardware.device) for part in (x, y))
-        loss = self.team.mean(self._backward(x, y))
+        batch = self.objective.batch(self.step, settings)
+        loss = self._backward(batch)
         if self.watch is not None:
             self.watch(self.step, self.model)
         total = torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip or math.inf)
-        norm = processes.whole(total).item()
+        norm = processes.full_tensor(total).item()
         if not math.isfinite(loss + norm):
             raise TrainingDiverged(self._divergence(loss, norm))
         self.optimizer.step()
         self.step += 1
+        self.tokens += batch[0].numel()
         self.losses.append(loss)
         self.train_seconds += time.perf_counter() - began
         return norm
 
-    def _backward(self, x: Tensor, y: Tensor) -> float:
-        """Fill the gradients piece by piece; return the batch's mean loss."""
+    def _backward(self, batch: Batch) -> float:
+        """Fill the gradients piece by piece; return the batch's mean loss.
+
+        Pieces and processes may hold different numbers of targets that count, so each mean weighs
+        as much as its targets do in the whole batch.
+        """
         self.optimizer.zero_grad(set_to_none=True)
-        total = 0.0
-        for piece, target in zip(
-            x.chunk(self.settings.accumulate), y.chunk(self.settings.accumulate), strict=True
-        ):
+        count = max(1, self.objective.count(batch))
+        chunks = (self.world.share(part).chunk(self.settings.accumulate) for part in batch)
+        mine = 0.0
+        for piece in zip(*chunks, strict=True):
+            weight = self.objective.count(piece) / count
+            piece = tuple(part.to(self.hardware.device) for part in piece)
             with self.hardware.autocast():
-                _, loss = self.forward(piece, target)
-            # Pieces are equally long, so the mean of their means is the batch's mean.
-            loss = loss / self.settings.accumulate
-            loss.backward()
-            total += loss.item()
-        return total
+                loss = self.objective.loss(self.forward, piece) * weight
+            # Processes take the mean of their gradients, and their sum is meant.
+            (loss * self.world.size).backward()
+            mine += loss.item()
+        return self.world.sum(mine)
+
+    def _is_look(self) -> bool:
+        steps, every = self.settings.steps, self.settings.eval_every
+        if every:
+            return self.step % every == 0 or self.step == steps
+        return self.step * 20 // steps > (self.step - 1) * 20 // steps  # 20 looks, evenly spread
 
     def _look(self, grad_norm: float, began: float) -> None:
-        val_loss = evaluate(self.model, self.corpus, self.settings.eval_tokens, self.hardware)
+        measured = self.objective.measure(self.model, self.hardware, self.settings.eval_tokens)
         self.history.seconds = time.perf_counter() - began
         self.history.tokens_per_second = self._speed()
         self.history.records.append(
             {
                 "step": self.step,
-                "tokens": self.step * self.tokens_per_step,
+                "tokens": self.tokens,
                 "seconds": self.history.seconds,
                 "train_loss": sum(self.losses) / len(self.losses),
-                "val_loss": val_loss,
-                "val_bits_per_byte": self.corpus.bits_per_byte(val_loss),
                 "learning_rate": learning_rate_at(self.step - 1, self.settings),
                 "grad_norm": grad_norm,
             }
+            | measured
         )
         self.losses.clear()
 
     def _speed(self) -> float:
-        return self.step * self.tokens_per_step / max(self.train_seconds, 1e-9)
+        return self.tokens / max(self.train_seconds, 1e-9)
 
     def _save(self, began: float) -> None:
+        self.history.steps = self.step
         self.history.seconds = time.perf_counter() - began
         self.history.tokens_per_second = self._speed()
         if self.out is None:
             return
-        history = {key: value for key, value in asdict(self.history).items()}
-        for name in ("val_loss", "val_bits_per_byte"):
-            history[name] = None if math.isnan(history[name]) else history[name]
-        state = {
-            "settings": asdict(self.settings),
-            "history": history,
-            "losses": self.losses,
-            "train_seconds": self.train_seconds,
-        }
         checkpoints.save(
             self.out,
             self.model,
-            self.corpus.tokenizer,
+            self.objective.tokenizer,
             step=self.step,
             optimizer=self.optimizer,
-            state=state,
-            write=self.team.is_first,
+            state={
+                "settings": asdict(self.settings),
+                "objective": self.objective.fingerprint(),
+                "history": asdict(self.history),
+                "tokens": self.tokens,
+                "losses": self.losses,
+                "train_seconds": self.train_seconds,
+            },
+            write=self.world.is_first,
         )
 
     def _all_stop(self, stopping: Callable[[], bool]) -> bool:
         """Whether any process was asked to stop; alone, ask nobody else."""
-        return self.team.mean(float(stopping())) > 0
+        return self.world.sum(float(stopping())) > 0
+
+    def _not_compiled(self, why: str) -> None:
+        self.history.hardware = f"{self.hardware.label}. {why}"
+        if self.world.is_first:
+            tell(why)
 
     def _resume(self) -> checkpoints.Checkpoint:
         """Put back weights, history and counters; return the checkpoint for the optimizer."""
         assert self.out is not None
         checkpoint = checkpoints.load(self.out)
-        before = checkpoint.state["settings"]
-        now = asdict(self.settings)
-        free = {
-            "device",
-            "precision",
-            "compile",
-            "shard",
-            "save_every",
-            "eval_every",
-            "eval_tokens",
-        }
-        changed = {k: (before[k], now[k]) for k in now if k not in free and before[k] != now[k]}
-        if changed:
-            raise ValueError(
-                f"the run in {self.out} was started with other settings (then, now): {changed}. "
-                f"Use the same ones to resume, or another folder to start anew."
-            )
-        checkpoint.load_into(self.model)
         state = checkpoint.state
-        history: dict[str, Any] = state["history"]
-        history = {k: math.nan if v is None else v for k, v in history.items()}
-        self.history = History(**history)
+        if not {"settings", "objective", "history", "tokens", "losses"} <= set(state):
+            raise ValueError(
+                f"{checkpoint.path} holds a model but no run that can go on: it is what a run "
+                f"leaves when it is shared, or was written by an older gptlab. Start anew."
+            )
+        self._check_same(checkpoint)
+        checkpoint.load_into(self.model)
+        self.history = History(**state["history"])
         self.history.hardware = self.hardware.why
-        self.step = checkpoint.step
-        self.losses = state["losses"]
-        self.train_seconds = state["train_seconds"]
+        self.step, self.tokens = checkpoint.step, state["tokens"]
+        self.losses, self.train_seconds = state["losses"], state["train_seconds"]
         return checkpoint
+
+    def _check_same(self, checkpoint: checkpoints.Checkpoint) -> None:
+        """Refuse to go on with other data or settings than the run was started with."""
+        before, now = checkpoint.state["objective"], self.objective.fingerprint()
+        if changed := [name for name in now if before.get(name) != now[name]]:
+            was = "; ".join(f"{name} was {before.get(name)}, is {now[name]}" for name in changed)
+            raise ValueError(
+                f"the run in {self.out} was started with other data: {was}. Give it the text it "
+                f"was started with, or use another folder to start anew."
+            )
+        self.settings.check_continues(checkpoint.state["settings"], checkpoint.step)
 
     def _divergence(self, loss: float, norm: float) -> str:
         kept = "nothing was saved yet"

@@ -5,8 +5,10 @@ import math
 import pytest
 import torch
 
-from gptlab.attention import CausalSelfAttention, attend, causal_mask, fast_attend
+from gptlab.attention import attend, causal_mask
 from gptlab.config import preset
+from gptlab.model import CausalSelfAttention
+from gptlab.runtime.fast_attention import fast_attend
 
 BANDS = [1, 2, 7, 16, 37, 50]  # 37 is the length of the sequences, 50 more than that
 LENGTH = 37

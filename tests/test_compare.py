@@ -14,8 +14,8 @@ from gptlab import experiments
 from gptlab.compare import Results, Run, Variant, run
 from gptlab.config import preset
 from gptlab.corpora import from_text
+from gptlab.settings import TrainSettings
 from gptlab.show.table import Table
-from gptlab.training import TrainSettings
 
 
 def made_up(losses: dict[str, list[float]], tokens: dict[str, int] | None = None) -> Results:

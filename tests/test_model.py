@@ -10,6 +10,7 @@ from gptlab.config import GPT3_TABLE, PRESETS, preset
 from gptlab.model import GPT
 from gptlab.runtime.cache import KeyValueCache
 from gptlab.runtime.linear import Linear
+from gptlab.runtime.reading import Reading
 
 TINY = ["gpt1-tiny", "gpt2-tiny", "gpt3-tiny"]
 
@@ -91,8 +92,8 @@ def test_the_future_changes_nothing(name: str) -> None:
 @pytest.mark.parametrize("pieces", [[1] * 24, [10, 1, 1, 12], [24]])
 def test_cache_gives_the_same_logits(name: str, pieces: list[int]) -> None:
     model, x = tiny(name), tokens(2, 24)
-    cache = model.new_cache()
-    parts = [model(part, past_key_values=cache) for part in x.split(pieces, dim=1)]
+    reading = Reading(model.new_cache())
+    parts = [model(part, reading=reading) for part in x.split(pieces, dim=1)]
     torch.testing.assert_close(torch.cat(parts, dim=1), model(x), atol=1e-5, rtol=1e-5)
 
 
@@ -129,10 +130,10 @@ def test_a_sequence_that_does_not_fit_is_refused() -> None:
     model = tiny("gpt2-tiny")
     with pytest.raises(ValueError, match="25 tokens, but n_ctx is 24"):
         model(tokens(1, 25))
-    cache = model.new_cache()
-    model(tokens(1, 20), past_key_values=cache)
+    reading = Reading(model.new_cache())
+    model(tokens(1, 20), reading=reading)
     with pytest.raises(ValueError, match="25 tokens"):
-        model(tokens(1, 5), past_key_values=cache)
+        model(tokens(1, 5), reading=reading)
     with pytest.raises(ValueError, match="at least one token"):
         model(tokens(1, 0))
 

@@ -5,18 +5,23 @@ import os
 import signal
 import threading
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from gptlab.checkpoints import load, load_model
 from gptlab.config import preset
 from gptlab.corpora import Corpus, from_text
 from gptlab.model import GPT
-from gptlab.runtime.progress import FolderInUse
-from gptlab.settings import learning_rate_at, make_optimizer
-from gptlab.training import History, TrainingDiverged, TrainSettings, evaluate, train
+from gptlab.objective import Batch, LanguageModelling, evaluate
+from gptlab.runtime.locks import FolderInUse
+from gptlab.settings import TrainSettings, learning_rate_at, make_optimizer
+from gptlab.tokenizer import Tokenizer
+from gptlab.training import History, TrainingDiverged, train
 
 SMALL = TrainSettings(steps=20, batch_size=4, warmup=5, eval_every=10, device="cpu")
 #: Every letter follows from the two before it: learnable, and not by counting letters alone.
@@ -81,6 +86,106 @@ def test_accumulation_gives_the_same_update(corpus: Corpus) -> None:
     torch.testing.assert_close(weights(pieces), weights(whole), atol=1e-4, rtol=1e-3)
 
 
+@dataclass(frozen=True)
+class HalfHidden(LanguageModelling):
+    """Language modelling in which rows differ in how many targets count, and one has none."""
+
+    def batch(self, step: int, settings: TrainSettings) -> Batch:
+        x, y = super().batch(step, settings)
+        y = y.clone()
+        for row in range(len(y)):
+            y[row, row * 3 :] = -100
+        return x, y
+
+
+def test_a_loss_is_a_mean_over_the_targets_that_count(corpus: Corpus) -> None:
+    """Also in pieces that hold 0, 3, 6 … of them: the update is that of the whole batch."""
+    settings = replace(SMALL, batch_size=6)
+    whole, pieces = fresh(corpus), fresh(corpus)
+    histories = [
+        train(model, HalfHidden(corpus, 16), replace(settings, accumulate=n), progress=False)
+        for model, n in ((whole, 1), (pieces, 6))
+    ]
+    torch.testing.assert_close(weights(pieces), weights(whole), atol=1e-4, rtol=1e-3)
+    assert histories[1].column("train_loss") == pytest.approx(histories[0].column("train_loss"))
+
+
+def test_gradients_of_unequal_pieces_by_hand(corpus: Corpus) -> None:
+    """What the loop puts into .grad is the gradient of the mean over all targets that count."""
+    settings = replace(SMALL, batch_size=6, steps=1, accumulate=3, clip=0.0)
+    seen: list[torch.Tensor] = []
+
+    def watch(step: int, model: GPT) -> None:
+        seen.extend(w.grad.clone() for w in model.parameters() if w.grad is not None)
+
+    train(fresh(corpus), HalfHidden(corpus, 16), settings, progress=False, watch=watch)
+    model = fresh(corpus)
+    x, y = HalfHidden(corpus, 16).batch(0, settings)
+    counts = y != -100
+    chosen = -model(x).log_softmax(-1).gather(-1, y.clamp(min=0)[..., None])[..., 0]
+    expected = torch.autograd.grad((chosen * counts).sum() / counts.sum(), list(model.parameters()))
+    torch.testing.assert_close(seen, list(expected), atol=1e-6, rtol=1e-4)
+
+
+class Majority:
+    """Something else than text: are there more ones than zeros in a row?"""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.tokenizer = tokenizer
+
+    def check(self, model: GPT) -> None:
+        self.tokenizer.check_fits(model.config.vocab_size)
+
+    def batch(self, step: int, settings: TrainSettings) -> Batch:
+        generator = torch.Generator().manual_seed(settings.seed * 1000 + step)
+        x = torch.randint(2, (settings.batch_size, 3), generator=generator)
+        return x, x.sum(-1) // 2
+
+    def count(self, batch: Batch) -> int:
+        return len(batch[1])
+
+    def loss(self, forward: Any, batch: Batch) -> torch.Tensor:
+        scores = forward(batch[0])[:, -1, :2]  # the output layer as the head
+        return torch.nn.functional.cross_entropy(scores, batch[1])
+
+    def measure(self, model: GPT, hardware: Any, max_tokens: int | None = None) -> dict[str, float]:
+        x = torch.cartesian_prod(*[torch.arange(2)] * 3)
+        with torch.no_grad():
+            guess = model(x)[:, -1, :2].argmax(-1)
+        return {"accuracy": (guess == x.sum(-1) // 2).float().mean().item()}
+
+    def fingerprint(self) -> dict[str, str]:
+        return {"task": "majority of three"}
+
+
+def test_the_loop_learns_whatever_an_objective_says(corpus: Corpus, tmp_path: Path) -> None:
+    model, objective = fresh(corpus), Majority(corpus.tokenizer)
+    settings = replace(SMALL, steps=200, batch_size=16)
+    history = train(model, objective, settings, out=tmp_path, progress=False)
+    assert history.measured == {"accuracy": 1.0} and math.isnan(history.val_loss)
+    assert history.column("accuracy")[-1] == 1.0
+    with pytest.raises(ValueError, match="other data: "):
+        train(model, corpus, settings, out=tmp_path, resume=True, progress=False)
+
+
+def test_hidden_vectors_carry_gradients_to_a_head(corpus: Corpus) -> None:
+    model = fresh(corpus)
+    vectors = model.hidden(torch.zeros(2, 5, dtype=torch.long))
+    assert vectors.shape == (2, 5, 32)
+    torch.nn.Linear(32, 3)(vectors[:, -1]).sum().backward()
+    assert model.h[0].attn.c_attn.weight.grad.abs().sum() > 0
+    torch.testing.assert_close(model.lm_head(vectors), model(torch.zeros(2, 5, dtype=torch.long)))
+
+
+@pytest.mark.parametrize("steps", [1, 19, 20, 21, 39, 60, 101])
+def test_twenty_looks_evenly_spread(corpus: Corpus, steps: int) -> None:
+    settings = replace(SMALL, steps=steps, eval_every=0, eval_tokens=16)
+    looks = train(fresh(corpus), corpus, settings, progress=False).column("step")
+    assert len(looks) == min(20, steps) and looks[-1] == steps
+    gaps = {b - a for a, b in pairwise([0, *looks])}
+    assert max(gaps) - min(gaps) <= 1
+
+
 def test_evaluation_by_brute_force(corpus: Corpus) -> None:
     model = fresh(corpus).eval()
     ids = torch.from_numpy(corpus.val.astype("int64"))
@@ -105,7 +210,9 @@ def test_schedule() -> None:
 
 def test_only_matrices_decay(corpus: Corpus) -> None:
     model = fresh(corpus)
-    decayed, free = make_optimizer(model, TrainSettings(weight_decay=0.3)).param_groups
+    decayed, free = make_optimizer(
+        model, TrainSettings(weight_decay=0.3, learning_rate=1e-3)
+    ).param_groups
     assert decayed["weight_decay"] == 0.3 and free["weight_decay"] == 0
     assert {w.dim() for w in decayed["params"]} == {2} and {w.dim() for w in free["params"]} == {1}
     assert len(decayed["params"]) + len(free["params"]) == len(list(model.parameters()))
@@ -157,10 +264,58 @@ def test_resume_with_other_settings_is_refused(corpus: Corpus, tmp_path: Path) -
             fresh(corpus), corpus, replace(SMALL, learning_rate=0.5), out=tmp_path, resume=True,
             progress=False,
         )  # fmt: skip
+    other = from_text(TEXT.replace("a", "b", 1), tokenizer=corpus.tokenizer)
+    with pytest.raises(ValueError, match=r"other data: training text was 5400 tokens, \w+, is 54"):
+        train(fresh(corpus), other, SMALL, out=tmp_path, resume=True, progress=False)
     with pytest.raises(ValueError, match="another model"):
         train(fresh(corpus, n_layer=1), corpus, SMALL, out=tmp_path, resume=True, progress=False)
     with pytest.raises(FileExistsError, match="already holds a run"):
         train(fresh(corpus), corpus, SMALL, out=tmp_path, progress=False)
+
+
+def test_a_finished_run_grows_where_its_schedule_is_level(corpus: Corpus, tmp_path: Path) -> None:
+    level = replace(SMALL, final_fraction=1.0, eval_every=5)
+    straight = fresh(corpus)
+    expected = train(straight, corpus, replace(level, steps=30), progress=False)
+    train(fresh(corpus), corpus, level, out=tmp_path, progress=False)
+    longer = fresh(corpus)
+    grown = train(
+        longer, corpus, replace(level, steps=30), out=tmp_path, resume=True, progress=False
+    )
+    assert torch.equal(weights(longer), weights(straight))
+    assert grown.column("val_loss") == expected.column("val_loss") and grown.steps == 30
+
+
+def test_a_finished_run_with_a_cosine_says_why_it_cannot_grow(
+    corpus: Corpus, tmp_path: Path
+) -> None:
+    train(fresh(corpus), corpus, SMALL, out=tmp_path, progress=False)
+    longer = replace(SMALL, steps=30)
+    with pytest.raises(ValueError, match=r"laid out for 20 steps.*cosine.*final_fraction of 1"):
+        train(fresh(corpus), corpus, longer, out=tmp_path, resume=True, progress=False)
+
+
+@pytest.mark.filterwarnings("ignore:.*script_method:DeprecationWarning")  # torch.compile's own
+def test_what_cannot_be_saved_is_not_trained(corpus: Corpus, tmp_path: Path) -> None:
+    def never(step: int, model: GPT) -> None:
+        raise AssertionError("an update was made")
+
+    cases = [
+        (torch.compile(fresh(corpus)), "TrainSettings\\(compile=True\\)"),
+        (fresh(corpus).double(), "float64.*model.float"),
+        (fresh(corpus, vocab_size=3), "vocab_size is 3"),
+    ]
+    for model, message in cases:
+        with pytest.raises(ValueError, match=message):
+            train(model, corpus, SMALL, out=tmp_path / "run", progress=False, watch=never)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_model_in_bfloat16_is_trained_and_loaded_again(corpus: Corpus, tmp_path: Path) -> None:
+    model = fresh(corpus).bfloat16()
+    train(model, corpus, replace(SMALL, steps=3), out=tmp_path, progress=False)
+    again, _ = load_model(tmp_path)
+    assert torch.equal(weights(again), weights(model).float())
 
 
 def test_nothing_to_resume(corpus: Corpus, tmp_path: Path) -> None:
@@ -182,8 +337,6 @@ def test_a_loss_that_is_no_number_stops_the_run(corpus: Corpus, tmp_path: Path) 
         train(
             model, corpus, replace(SMALL, save_every=5), out=tmp_path, progress=False, watch=poison
         )
-    from gptlab.checkpoints import load
-
     checkpoint = load(tmp_path)
     assert checkpoint.step == 10
     assert all(w.isfinite().all() for w in checkpoint.weights.values())
@@ -250,8 +403,8 @@ def test_impossible_runs(corpus: Corpus) -> None:
     ]:
         with pytest.raises(ValueError, match=message):
             train(fresh(corpus), corpus, replace(SMALL, **changes), progress=False)
-    with pytest.raises(ValueError, match="vocab_size is 99"):
-        train(fresh(corpus).__class__(preset("gpt2-tiny", vocab_size=99)), corpus, progress=False)
+    with pytest.raises(ValueError, match="vocab_size is 3"):
+        train(GPT(preset("gpt2-tiny", vocab_size=3)), corpus, progress=False)
 
 
 def test_it_says_where_it_ran(corpus: Corpus) -> None:

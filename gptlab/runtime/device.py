@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import platform
 import shutil
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
+from gptlab import __version__
 from gptlab.runtime.processes import local_rank
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -34,13 +37,15 @@ class Hardware:
         device: where tensors live.
         precision: "float32" or "bfloat16" (matrix products only; weights stay float32).
         compile: whether the model goes through ``torch.compile``.
-        why: one sentence a person can read.
+        label: where and how in a few words, for a progress bar.
+        why: one sentence a person can read, the reasons included.
     """
 
     device: torch.device
-    precision: str
-    compile: bool
-    why: str
+    precision: str = "float32"
+    compile: bool = False
+    label: str = ""
+    why: str = ""
 
     def autocast(self) -> AbstractContextManager[object]:
         """Context in which the forward pass runs."""
@@ -75,8 +80,8 @@ def choose(
     """
     if precision not in PRECISIONS:
         raise ValueError(f"precision is {precision!r}; choose one of {', '.join(PRECISIONS)}.")
-    chosen, reason = _device(device)
-    kind = chosen.split(":")[0]
+    chosen, reason = find_device(device)
+    kind = chosen.type
     gains = _has_bfloat16(kind) and (kind == "cuda" or n_embd >= _WIDE)
     if precision == "auto":
         precision = "bfloat16" if gains else "float32"
@@ -85,30 +90,53 @@ def choose(
     compiled = "compiled" if compile else "not compiled"
     if compile and not _has_compiler(kind):
         compile, compiled = False, "not compiled, because no compiler was found"
-    name = f"CPU with {torch.get_num_threads()} threads" if kind == "cpu" else "Apple GPU"
-    where = torch.cuda.get_device_name(chosen) if kind == "cuda" else name
-    return Hardware(
-        torch.device(chosen), precision, compile, f"{where} ({reason}), {precision}, {compiled}"
-    )
+    label = f"{describe_device(chosen)} ({reason}), {precision}"
+    return Hardware(chosen, precision, compile, label, f"{label}, {compiled}")
 
 
-def _device(device: str) -> tuple[str, str]:
-    """Return a device this machine has, and the reason for it."""
-    kind = device.split(":")[0]
-    if kind not in DEVICES:
-        raise ValueError(f"device is {device!r}; choose one of {', '.join(DEVICES)}.")
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise ValueError('device is "cuda", but torch finds no GPU here; use "cpu" or "auto".')
-    if kind == "mps" and not torch.backends.mps.is_available():
-        raise ValueError('device is "mps", but torch finds no Apple GPU here; use "cpu" or "auto".')
-    chosen, reason = device, "as asked"
+def find_device(word: str | torch.device) -> tuple[torch.device, str]:
+    """Read a word for a device; the one place that does.
+
+    Args:
+        word: "auto", "cpu", "cuda", "mps", or one of several GPUs, such as "cuda:1". "auto" is an
+            NVIDIA GPU, else an Apple GPU, else the CPU.
+
+    Returns:
+        a device this machine has, and the reason for it.
+
+    Raises:
+        ValueError: for a device this machine does not have, or an unknown word.
+    """
+    kind, _, number = str(word).partition(":")
+    if kind not in DEVICES or (number and not number.isdecimal()):
+        raise ValueError(
+            f"device is {str(word)!r}; choose one of {', '.join(DEVICES)}, or cuda:1 and so on."
+        )
+    has_cuda, has_mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    reason = "as asked"
     if kind == "auto":
-        found = torch.cuda.is_available()
-        chosen, reason = ("cuda", "GPU found") if found else ("cpu", "no GPU found")
-    if chosen == "cuda" and local_rank() is not None:
-        chosen = f"cuda:{local_rank()}"  # one GPU for each of torchrun's processes
-        torch.cuda.set_device(chosen)
-    return chosen, reason
+        kind = "cuda" if has_cuda else "mps" if has_mps else "cpu"
+        reason = "no GPU found" if kind == "cpu" else "GPU found"
+    if kind == "cuda" and not has_cuda:
+        raise ValueError('device is "cuda", but torch finds no GPU here; use "cpu" or "auto".')
+    if kind == "mps" and not has_mps:
+        raise ValueError('device is "mps", but torch finds no Apple GPU here; use "cpu" or "auto".')
+    if kind == "cuda" and not number and (rank := local_rank()) is not None:
+        number = str(rank)  # one GPU for each of torchrun's processes
+        torch.cuda.set_device(rank)
+    most = torch.cuda.device_count() if kind == "cuda" else 1
+    if number and int(number) >= most:
+        raise ValueError(
+            f"device is {str(word)!r}, but the last one here is {kind}:{most - 1}; use {kind!r}."
+        )
+    return torch.device(f"{kind}:{number}" if number else kind), reason
+
+
+def describe_device(device: torch.device) -> str:
+    """Name a device as a person would."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return "Apple GPU" if device.type == "mps" else f"CPU with {torch.get_num_threads()} threads"
 
 
 def _has_bfloat16(kind: str) -> bool:
@@ -125,3 +153,17 @@ def _has_compiler(kind: str) -> bool:
         return importlib.util.find_spec("triton") is not None
     compilers = (os.environ.get("CXX"), "g++", "clang++", "cl")
     return any(name and shutil.which(name) for name in compilers)
+
+
+def describe_machine() -> dict[str, Any]:
+    """Say what the numbers were measured with: versions and processor, no names of machines."""
+    return {
+        "gptlab": __version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "processor": platform.machine(),
+        "cpus": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    }

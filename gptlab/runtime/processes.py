@@ -23,7 +23,7 @@ class WorkerLost(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Team:
+class World:
     """The processes of one run, as seen from one of them.
 
     Attributes:
@@ -43,13 +43,13 @@ class Team:
         """Return this process's rows of a batch (B, T): (B / size, T)."""
         return batch[self.rank :: self.size]
 
-    def mean(self, value: float) -> float:
-        """Average a number over the processes."""
+    def sum(self, value: float) -> float:
+        """Add up a number over the processes."""
         if self.size == 1:
             return value
         total = torch.tensor(value, dtype=torch.float64, device=_communication_device())
         dist.all_reduce(total)
-        return total.item() / self.size
+        return total.item()
 
     def wrap(self, model: nn.Module, shard: bool) -> Callable[..., Any]:
         """Return what to call for a forward pass whose backward pass adds up the gradients.
@@ -91,7 +91,7 @@ class Team:
             raise
 
 
-def join() -> Team:
+def join() -> World:
     """Meet the other processes that torchrun started; alone, where it did not start this one.
 
     Raises:
@@ -99,10 +99,10 @@ def join() -> Team:
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1 or not dist.is_available():
-        return Team()
+        return World()
     if not dist.is_initialized():
         dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-    return Team(dist.get_rank(), dist.get_world_size())
+    return World(dist.get_rank(), dist.get_world_size())
 
 
 def leave() -> None:
@@ -117,12 +117,12 @@ def local_rank() -> int | None:
     return None if number is None else int(number)
 
 
-def whole(value: Tensor) -> Tensor:
+def full_tensor(value: Tensor) -> Tensor:
     """Fetch all of a tensor, wherever its parts are; every process must call this."""
     return value.full_tensor() if hasattr(value, "full_tensor") else value
 
 
-def like(value: Tensor, weight: Tensor) -> Tensor:
+def placed_like(value: Tensor, weight: Tensor) -> Tensor:
     """Return a copy of a whole tensor where the weight is, split as the weight is split."""
     if not hasattr(weight, "full_tensor"):
         return value.to(weight.device, copy=True)

@@ -1,4 +1,4 @@
-"""What surrounds a training run: its progress bar, the wish to stop it, the lock on its folder."""
+"""How a long run shows where it is, and hears that it should stop."""
 
 from __future__ import annotations
 
@@ -7,24 +7,19 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TextIO
 
 from tqdm import tqdm
 
 
-class FolderInUse(RuntimeError):
-    """Another run is writing into the same folder."""
-
-
-def bar(total: int, done: int, shown: bool, why: str) -> tqdm[Any]:
+def bar(total: int, done: int, shown: bool, what: str) -> tqdm[Any]:
     """Show a progress bar: on standard error in a terminal, in the cell's output in a notebook."""
     return tqdm(
         total=total,
         initial=done,
         disable=not shown,
         file=progress_file(),
-        desc=why.partition(", not compiled")[0],
+        desc=what,
         unit="step",
         mininterval=0.2,
         dynamic_ncols=True,
@@ -36,6 +31,11 @@ def progress_file() -> TextIO:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     return sys.stdout if hasattr(shell, "kernel") else sys.stderr
+
+
+def tell(sentence: str) -> None:
+    """Say a sentence where progress is told."""
+    print(sentence, file=progress_file())
 
 
 @contextmanager
@@ -57,23 +57,3 @@ def stop_request() -> Iterator[Callable[[], bool]]:
         yield lambda: requested
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def only_run_in(out: Path | str | None) -> Iterator[None]:
-    """Hold the run's folder for this process; the lock goes when the process does."""
-    if out is None or sys.platform == "win32":
-        yield
-        return
-    import fcntl
-
-    folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise FolderInUse(
-                f"another run is writing into {folder}; wait for it, or choose another folder."
-            ) from None
-        yield

@@ -19,10 +19,10 @@ from transformers import (
 )
 
 from gptlab import huggingface
-from gptlab.bundled import DATA
 from gptlab.config import preset
-from gptlab.generation import generate
+from gptlab.generation import Sampling, generate
 from gptlab.model import GPT
+from gptlab.runtime.data import DATA
 from gptlab.tokenizer import BPETokenizer, CharTokenizer
 
 TEXT = "the name of the file, or the names of the files in the folder. " * 20
@@ -97,7 +97,7 @@ def test_what_we_save_generates_the_same_text_there(tmp_path: Path) -> None:
     ids = their_tokenizer(prompt, return_tensors="pt")
     assert ids["input_ids"][0].tolist() == tokenizer.encode(prompt)
     written = theirs.generate(**ids, max_new_tokens=30, do_sample=False, pad_token_id=0)[0]
-    ours = generate(model, tokenizer, prompt, 30, temperature=0)
+    ours = generate(model, tokenizer, prompt, Sampling(30, temperature=0))
     assert tokenizer.decode(written.tolist()) == ours
     assert their_tokenizer.decode(written) == ours
 
@@ -120,11 +120,11 @@ def test_what_they_save_loads_here(tmp_path: Path, their_gpt2: GPT2Tokenizer) ->
     assert ids[0].tolist() == their_gpt2(text)["input_ids"]
     with torch.no_grad():
         torch.testing.assert_close(model(ids), theirs(ids).logits, atol=1e-4, rtol=1e-4)
-    assert GPT.from_huggingface(tmp_path).config == model.config
+    assert huggingface.load_model(tmp_path).config == model.config
 
 
 def test_offline_and_uncached_is_one_line(tmp_path: Path) -> None:
-    code = "from gptlab.model import GPT; GPT.from_huggingface('openai-community/gpt2')"
+    code = "from gptlab import huggingface; huggingface.load_model('openai-community/gpt2')"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)},

@@ -14,7 +14,7 @@ from transformers import (
 )
 
 from gptlab.config import preset
-from gptlab.generation import sample
+from gptlab.generation import Sampling, sample
 from gptlab.huggingface import from_transformers, to_transformers
 from gptlab.model import GPT
 
@@ -108,7 +108,7 @@ def test_there_and_back_unchanged_and_generates_the_same(name: str) -> None:
         assert torch.equal(value, again.state_dict()[key]), key
     prompt = torch.tensor([[3, 1, 4, 1, 5]])
     written = exported.generate(prompt, max_new_tokens=19, do_sample=False, pad_token_id=0)
-    assert list(sample(ours, prompt[0], 19, temperature=0)) == written[0, 5:].tolist()
+    assert list(sample(ours, prompt[0], Sampling(19, temperature=0))) == written[0, 5:].tolist()
 
 
 def test_what_cannot_be_carried_over_is_refused() -> None:

@@ -1,0 +1,70 @@
+"""Why the norm moved: post-norm and pre-norm at growing depth, with and without warm-up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from gptlab.compare import Variant
+from gptlab.config import preset
+from gptlab.experiments.terms import SHARED_RATE, Experiment
+from gptlab.model import GPT
+from gptlab.settings import TrainSettings
+from gptlab.training import Watch
+
+
+def depth(
+    vocab_size: int,
+    depths: Sequence[int] = (2, 6, 12, 24),
+    steps: int = 400,
+    warmup: int = 100,
+    norms: Sequence[str] = ("post", "pre"),
+) -> list[Variant]:
+    """Post-norm and pre-norm at growing depth, with and without warm-up.
+
+    Everything else is the same: no residual scaling, and a final norm for both kinds, so that only
+    the place of the norm differs.
+    """
+    base = preset("gpt1-tiny", vocab_size=vocab_size, n_embd=64, n_head=4, final_norm=True)
+    settings = TrainSettings(steps=steps, learning_rate=SHARED_RATE)
+    return [
+        Variant(
+            f"{norm}-norm, {n_layer} layers, {'no warm-up' if warm == 0 else f'{warm} warm-up'}",
+            base.replace(norm=norm, n_layer=n_layer),
+            replace(settings, warmup=warm),
+        )
+        for n_layer in depths
+        for norm in norms
+        for warm in (0, warmup)
+    ]
+
+
+def watch_gradients(steps: Sequence[int]) -> Callable[[Variant, dict[str, Any]], Watch]:
+    """Return a ``watch`` for `run` that keeps each block's gradient norm at the given steps.
+
+    It fills ``extra["grad_norms"]`` with {step: [norm of block 0, of block 1, …]}.
+    """
+
+    def start(variant: Variant, extra: dict[str, Any]) -> Watch:
+        norms: dict[str, list[float]] = extra.setdefault("grad_norms", {})
+
+        def look(step: int, model: GPT) -> None:
+            if step in steps:
+                norms[str(step)] = block_gradient_norms(model)
+
+        return look
+
+    return start
+
+
+def block_gradient_norms(model: GPT) -> list[float]:
+    """Return the Euclidean norm of each block's gradient, from the first block to the last."""
+    return [
+        sum(float(w.grad.square().sum()) for w in block.parameters() if w.grad is not None) ** 0.5
+        for block in model.h
+    ]
+
+
+#: Read by characters, so that its losses compare with letter frequencies.
+DEPTH = Experiment("depth", "char", depth, watch_gradients((0, 50, 100)))

@@ -1,0 +1,157 @@
+"""What is learned: a batch for a step, the loss of a batch, what to measure on the way.
+
+The training loop knows an `Objective` and nothing of text. Language modelling, each token predicted
+from those before it, is one; a corpus stands for it wherever an objective is asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from gptlab.corpora import Corpus
+from gptlab.model import GPT
+from gptlab.runtime.device import Hardware
+from gptlab.runtime.modes import evaluating
+from gptlab.settings import TrainSettings
+from gptlab.tokenizer import Tokenizer
+
+#: Tensors that belong together, their first axis the rows of the batch.
+Batch = tuple[Tensor, ...]
+
+
+class Objective(Protocol):
+    """What the training loop needs to know.
+
+    Attributes:
+        tokenizer: what turns text into the model's ids; saved beside the weights.
+    """
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """What turns text into the model's ids."""
+
+    def check(self, model: GPT) -> None:
+        """Make sure that the model can learn this.
+
+        Raises:
+            ValueError: if it cannot; the message says why.
+        """
+
+    def batch(self, step: int, settings: TrainSettings) -> Batch:
+        """Return ``settings.batch_size`` rows, decided by (settings.seed, step) alone."""
+
+    def count(self, batch: Batch) -> int:
+        """Count the targets of a batch, or of a part of it, over which its loss is a mean."""
+
+    def loss(self, forward: Callable[..., Any], batch: Batch) -> Tensor:
+        """Return the mean loss in nats over the targets that count, 0 where none does.
+
+        Args:
+            forward: what to call for the model's forward pass, and nothing else of the model.
+            batch: a batch or a part of it, on the model's device.
+        """
+
+    def measure(
+        self, model: GPT, hardware: Hardware, max_tokens: int | None = None
+    ) -> dict[str, float]:
+        """Measure the model on what it does not learn from: on about so much of it, or on all."""
+
+    def fingerprint(self) -> dict[str, str]:
+        """Say what is learned from, so that a run never goes on with something else."""
+
+
+@dataclass(frozen=True)
+class LanguageModelling:
+    """Predict each token of a corpus from those before it.
+
+    Attributes:
+        corpus: the text.
+        n_ctx: tokens in a sequence.
+    """
+
+    corpus: Corpus
+    n_ctx: int
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The corpus's."""
+        return self.corpus.tokenizer
+
+    def check(self, model: GPT) -> None:
+        """Refuse a vocabulary smaller than the corpus's, or a text shorter than a sequence."""
+        self.tokenizer.check_fits(model.config.vocab_size)
+        self.corpus.check(self.n_ctx)
+
+    def batch(self, step: int, settings: TrainSettings) -> Batch:
+        """Return tokens and targets, (B, n_ctx) each."""
+        return self.corpus.batch(step, settings.batch_size, self.n_ctx, settings.seed)
+
+    def count(self, batch: Batch) -> int:
+        """Count the targets other than -100."""
+        return int((batch[1] != -100).sum())
+
+    def loss(self, forward: Callable[..., Any], batch: Batch) -> Tensor:
+        """Return the mean cross-entropy in nats per token."""
+        _, loss = forward(*batch)
+        return loss
+
+    def measure(
+        self, model: GPT, hardware: Hardware, max_tokens: int | None = None
+    ) -> dict[str, float]:
+        """Return val_loss in nats per token and val_bits_per_byte."""
+        loss = evaluate(model, self.corpus, max_tokens, hardware)
+        return {"val_loss": loss, "val_bits_per_byte": self.corpus.bits_per_byte(loss)}
+
+    def fingerprint(self) -> dict[str, str]:
+        """Tell tokenizer, training and validation text by their SHA-256."""
+        corpus = self.corpus
+        parts = {"training text": corpus.train, "validation text": corpus.val}
+        tokenizer = hashlib.sha256(self.tokenizer.to_json().encode()).hexdigest()
+        return {"tokenizer": f"{self.tokenizer.vocab_size} ids, {tokenizer[:16]}"} | {
+            name: f"{len(ids)} tokens, {hashlib.sha256(ids.data).hexdigest()[:16]}"
+            for name, ids in parts.items()
+        }
+
+
+def objective_of(what: Corpus | Objective, model: GPT) -> Objective:
+    """Return the objective; of a corpus, language modelling with the model's context."""
+    return LanguageModelling(what, model.config.n_ctx) if isinstance(what, Corpus) else what
+
+
+@torch.no_grad()
+def evaluate(
+    model: GPT,
+    corpus: Corpus,
+    max_tokens: int | None = None,
+    hardware: Hardware | None = None,
+    batch_tokens: int = 8192,
+) -> float:
+    """Mean loss on the validation text, in nats per token.
+
+    The text is read in consecutive windows of ``n_ctx``, each predicted from its own tokens alone.
+
+    Args:
+        model: read in evaluation mode and left as it was.
+        corpus: whose validation text is read.
+        max_tokens: at most so many tokens, by default all.
+        hardware: precision of the forward pass, by default float32.
+        batch_tokens: tokens read at once.
+    """
+    hardware = hardware or Hardware(model.device)
+    x, y = corpus.val_windows(model.config.n_ctx, max_tokens)  # (N, n_ctx) each
+    rows = max(1, batch_tokens // model.config.n_ctx)
+    total = 0.0
+    with evaluating(model):
+        for start in range(0, len(x), rows):
+            piece = x[start : start + rows].to(model.device)
+            target = y[start : start + rows].to(model.device)
+            with hardware.autocast():
+                _, loss = model(piece, target)
+            total += loss.item() * len(piece)
+    return total / len(x)

@@ -1,0 +1,5 @@
+"""Where what comes with the package lies."""
+
+from importlib.resources import files
+
+DATA = files("gptlab") / "data"
