@@ -6,6 +6,7 @@ import torch
 from gptlab.attention import attend, causal_mask
 from gptlab.config import preset
 from gptlab.model import GPT
+from gptlab.runtime.reading import Reading
 
 TINY = ["gpt1-tiny", "gpt2-tiny", "gpt3-tiny"]
 
@@ -92,3 +93,24 @@ def test_wrong_requests_name_what_there_is(arguments: dict, message: str) -> Non
         tiny("gpt2-tiny").trace(IDS, **arguments)
     with pytest.raises(ValueError, match="one sequence"):
         tiny("gpt2-tiny").trace(torch.zeros(2, 5, dtype=torch.long))
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_whoever_looks_on_changes_nothing_of_how_it_is_read(name: str) -> None:
+    """Past padding and on from a cache, the written-out path gives what the fast one gives."""
+    model = tiny(name).eval()
+    tokens, padding = torch.stack([IDS, IDS.flip(0)]), torch.tensor([6, 0])
+    seen: list[str] = []
+
+    def look(name: str, x: torch.Tensor) -> torch.Tensor:
+        seen.append(name)
+        return x
+
+    outputs = []
+    for tap in (None, look):
+        reading = Reading(model.new_cache(), padding, tap)
+        parts = [model(part, reading=reading) for part in tokens.split([13, 1, 6], dim=1)]
+        outputs.append(torch.cat(parts, dim=1))
+    torch.testing.assert_close(outputs[1][0, 6:], outputs[0][0, 6:], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(outputs[1][1], outputs[0][1], atol=1e-5, rtol=1e-5)
+    assert seen.count("2.attention") == 3

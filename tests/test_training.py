@@ -303,7 +303,7 @@ def test_what_cannot_be_saved_is_not_trained(corpus: Corpus, tmp_path: Path) -> 
     cases = [
         (torch.compile(fresh(corpus)), "TrainSettings\\(compile=True\\)"),
         (fresh(corpus).double(), "float64.*model.float"),
-        (fresh(corpus, vocab_size=3), "vocab_size is 3"),
+        (GPT(fresh(corpus).config.replace(vocab_size=3)), "vocab_size is 3"),
     ]
     for model, message in cases:
         with pytest.raises(ValueError, match=message):
