@@ -6,6 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+
+from gptlab.__main__ import main
 
 TINY = ["--n-layer", "1", "--n-head", "2", "--n-embd", "16", "--device", "cpu"]
 
@@ -64,6 +67,158 @@ def test_generate_writes_text_and_nothing_else(run: tuple) -> None:  # type: ign
     assert whole == {"prompt": "the ", "text": first.stdout}
 
 
+def train_on(text: Path, out: Path, *more: object) -> subprocess.CompletedProcess[str]:
+    shape = ["--n-ctx", 16, "--batch-size", 2, "--vocab-size", 300]
+    return gptlab("train", "--text", text, "--out", out, *TINY, *shape, *more)
+
+
+def test_a_run_goes_on_with_what_it_was_started_with(tmp_path: Path) -> None:
+    """Its tokenizer stands in its folder; a text that has grown is refused, with what changed."""
+    text = tmp_path / "text.txt"
+    text.write_text("the cat sat on the mat, the dog sat on the cat.\n" * 100)
+    assert train_on(text, tmp_path / "run", "--steps", 4).returncode == 0
+    same = train_on(text, tmp_path / "run", "--steps", 4, "--resume")
+    assert same.returncode == 0, same.stderr
+    text.write_text(text.read_text() + "zebras and quaggas graze; gnus doze.\n" * 100)
+    grown = train_on(text, tmp_path / "run", "--steps", 4, "--resume")
+    assert grown.returncode == 2 and "other data: training text was" in grown.stderr
+    assert "tokenizer was" not in grown.stderr and len(grown.stderr.splitlines()) == 1
+    longer = train_on(tmp_path / "text.txt", tmp_path / "new", "--steps", 4, "--final-fraction", 1)
+    assert longer.returncode == 0
+    more = ("--final-fraction", 1, "--resume")
+    longer = train_on(text, tmp_path / "new", "--steps", 7, *more)
+    assert longer.returncode == 0 and json.loads(longer.stdout.splitlines()[-1])["steps"] == 7
+
+
+def test_a_run_that_cannot_grow_says_why(run: tuple, text: Path) -> None:  # type: ignore[type-arg]
+    out, _ = run
+    more = ["--tokenizer", "char", "--n-ctx", 16, "--batch-size", 4, "--steps", 90, "--resume"]
+    done = gptlab("train", "--text", text, *TINY, *more, "--out", out)
+    assert done.returncode == 2 and "laid out for 60 steps" in done.stderr
+
+
+def test_compiling_that_was_asked_for_and_fails_is_one_line(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", "/bin/false")
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
+    done = train_on(text, tmp_path / "run", "--steps", 4, "--compile")
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].startswith("gptlab: torch.compile failed here")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+def test_every_command_ends_whatever_the_terminal_can_write(
+    tmp_path: Path, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = tmp_path / "中文.txt"
+    text.write_text("注意力 → 机制 ☃ é\n" * 300, encoding="utf-8")
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    trained = train_on(text, tmp_path / "run", "--steps", 2, "--tokenizer", "char")
+    assert trained.returncode == 0, trained.stderr
+    assert json.loads(trained.stdout.splitlines()[-1])["steps"] == 2
+    command = [sys.executable, "-m", "gptlab", "generate", "--model", str(tmp_path / "run")]
+    command += ["--max-new-tokens", "30", "--seed", "1"]
+    plain = subprocess.run(command, capture_output=True, check=True)
+    assert plain.stdout.decode(encoding)
+    whole = subprocess.run([*command, "--json"], capture_output=True, check=True)
+    written = json.loads(whole.stdout.decode(encoding))["text"]
+    assert len(written) == 30 and set(written) <= set(text.read_text(encoding="utf-8"))
+
+
+def test_a_reader_who_has_had_enough(run: tuple) -> None:  # type: ignore[type-arg]
+    out, _ = run
+    command = f"{sys.executable} -m gptlab generate --model {out} --max-new-tokens 3000 | head -c 5"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stderr == "" and len(done.stdout) == 5
+
+
+def test_writing_stops_where_it_is_told_to(run: tuple) -> None:  # type: ignore[type-arg]
+    out, _ = run
+    options = ["generate", "--model", out, "--max-new-tokens", 300, "--seed", 3]
+    whole = gptlab(*options).stdout
+    assert "\n" in whole and "a" in whole
+    assert gptlab(*options, "--stop", r"\n").stdout == whole.partition("\n")[0]
+    first = min(whole.index("a"), whole.index("\n"))
+    assert gptlab(*options, "--stop", "a", "--stop", r"\n").stdout == whole[:first]
+
+
+def test_the_model_that_comes_along_writes_at_once() -> None:
+    done = gptlab("generate", "--model", "bundled", "--prompt", "Return ", "--max-new-tokens", 9)
+    assert done.returncode == 0 and done.stdout
+
+
+@pytest.mark.parametrize("command", ["train", "compare", "generate"])
+@pytest.mark.parametrize(
+    ("word", "code", "message"),
+    [
+        ("auto", 0, ""),
+        ("cpu", 0, ""),
+        ("gpu", 2, "device is 'gpu'; choose one of auto, cpu, cuda, mps"),
+        ("cpu:5", 2, "the last one here is cpu:0"),
+        ("mps:x", 2, "device is 'mps:x'"),
+        ("mps", 2, "no Apple GPU"),
+    ],
+)
+def test_words_for_a_device_mean_the_same_everywhere(
+    run: tuple, text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],  # type: ignore[type-arg]
+    command: str, word: str, code: int, message: str,
+) -> None:  # fmt: skip
+    if word == "mps" and torch.backends.mps.is_available():
+        pytest.skip("this machine has one")
+    tiny = [*TINY[:-2], "--tokenizer", "char", "--batch-size", 4, "--text", text]
+    arguments = {
+        "train": ["--n-ctx", 16, "--steps", 1, *tiny, "--out", tmp_path / "run"],
+        "compare": ["--tokens", 256, *tiny, "--out", tmp_path / "compared"],
+        "generate": ["--model", run[0], "--max-new-tokens", 2],
+    }[command]
+    assert main([command, *map(str, arguments), "--device", word]) == code
+    assert message in capsys.readouterr().err
+
+
+#: Options that take a number, what else the command needs, and what is too long to be run.
+NUMBERS = {
+    "train": [
+        "n-layer", "n-head", "n-embd", "n-ctx", "band", "dropout", "save-every", "seed",
+        "batch-size", "learning-rate", "warmup", "vocab-size", "final-fraction", "steps",
+    ],
+    "generate": ["max-new-tokens", "temperature", "top-k", "top-p", "seed"],
+    "compare": ["seeds", "tokens", "n-layer", "n-head", "n-embd", "batch-size", "learning-rate"],
+}  # fmt: skip
+EDGES = ["0", "-1", "1e-320", "1e308", "nan", "inf", "-inf", str(2**31), str(10**30), "1" * 5000]
+
+
+@pytest.mark.parametrize("edge", EDGES, ids=lambda edge: edge[:12])
+@pytest.mark.parametrize(
+    ("command", "option"), [(c, option) for c, options in NUMBERS.items() for option in options]
+)
+def test_every_number_at_the_edge_has_a_meaning_or_one_line(
+    run: tuple, text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],  # type: ignore[type-arg]
+    command: str, option: str, edge: str,
+) -> None:  # fmt: skip
+    if (option, edge) in {("max-new-tokens", "1e308")}:
+        pytest.skip("it would write for ever")
+    shape = ["--n-layer", "1", "--n-head", "1", "--n-embd", "8", "--device", "cpu"]
+    small = [*shape, "--text", str(text), "--out", str(tmp_path / "out"), "--batch-size", "4"]
+    given = {
+        "train": [*small, "--steps", "2", "--n-ctx", "8", "--tokenizer", "char"],
+        "compare": [*small, "--tokens", "256", "--tokenizer", "char"],
+        "generate": ["--model", str(run[0]), "--max-new-tokens", "2"],
+    }[command]
+    if option == "vocab-size":
+        given = [*given[:-1], "bpe"]
+    try:
+        code = main([command, *given, f"--{option}={edge}"])
+    except SystemExit as stop:  # argparse: not even a number
+        code = int(stop.code or 0)
+    said = capsys.readouterr()
+    assert code in (0, 1, 2)
+    if code:
+        last = said.err.strip().splitlines()[-1]
+        assert last.startswith(("gptlab: ", "python -m gptlab")) and "Traceback" not in said.err
+
+
 def test_compare_writes_table_figure_and_json(text: Path, tmp_path: Path) -> None:
     done = gptlab(
         "compare", "--text", text, "--tokenizer", "char", "--seeds", 3, "--tokens", 2048, *TINY,
@@ -93,8 +248,6 @@ def test_wrong_input_is_one_clear_line(
     arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str], tmp_path: Path,
 ) -> None:  # fmt: skip
-    from gptlab.__main__ import main
-
     monkeypatch.chdir(tmp_path)
     try:
         code = main(arguments)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -121,6 +122,88 @@ def test_what_they_save_loads_here(tmp_path: Path, their_gpt2: GPT2Tokenizer) ->
     with torch.no_grad():
         torch.testing.assert_close(model(ids), theirs(ids).logits, atol=1e-4, rtol=1e-4)
     assert huggingface.load_model(tmp_path).config == model.config
+
+
+def their_model(vocab_size: int = 300, **changes: object) -> GPT2LMHeadModel:
+    torch.manual_seed(0)
+    shape = {"n_positions": 32, "n_embd": 16, "n_layer": 2, "n_head": 2, "vocab_size": vocab_size}
+    return GPT2LMHeadModel(GPT2Config(**shape, **changes)).eval()
+
+
+def same_logits(folder: Path, theirs: GPT2LMHeadModel, tolerance: float = 1e-4) -> bool:
+    x = torch.randint(300, (2, 20), generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        ours, expected = huggingface.load_model(folder)(x), theirs.float()(x).logits
+    return torch.allclose(ours, expected, atol=tolerance, rtol=tolerance)
+
+
+def test_a_folder_in_several_files(tmp_path: Path) -> None:
+    theirs = their_model()
+    theirs.save_pretrained(tmp_path, max_shard_size="10KB")
+    assert len(list(tmp_path.glob("*.safetensors"))) > 2
+    assert same_logits(tmp_path, theirs)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_folder_in_half_precision(tmp_path: Path, dtype: torch.dtype) -> None:
+    theirs = their_model().to(dtype)
+    theirs.save_pretrained(tmp_path)
+    assert same_logits(tmp_path, theirs)
+    assert huggingface.load_model(tmp_path).wte.weight.dtype == torch.float32
+
+
+def test_a_folder_without_a_head(tmp_path: Path) -> None:
+    """The head is the embedding where it is tied, and missing where it is not."""
+    theirs = their_model()
+    theirs.transformer.save_pretrained(tmp_path / "tied")
+    assert same_logits(tmp_path / "tied", theirs)
+    their_model(tie_word_embeddings=False).transformer.save_pretrained(tmp_path / "free")
+    with pytest.raises(ValueError, match=r"lacks the weights lm_head\.weight"):
+        huggingface.load_model(tmp_path / "free")
+
+
+def test_a_folder_with_a_bare_vocabulary(tmp_path: Path, their_gpt2: GPT2Tokenizer) -> None:
+    their_model(50257).save_pretrained(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"no tokenizer: no tokenizer\.json, nor vocab"):
+        huggingface.load(tmp_path)
+    (tmp_path / "vocab.json").write_text(encoder_json(BPETokenizer.gpt2()))
+    shutil.copy(DATA / "gpt2" / "vocab.bpe", tmp_path / "merges.txt")
+    _, tokenizer = huggingface.load(tmp_path)
+    text = "Hello, my dog is cute ☃"
+    assert tokenizer.encode(text) == their_gpt2(text)["input_ids"]
+
+
+def test_a_model_and_a_tokenizer_that_do_not_fit(tmp_path: Path) -> None:
+    model = GPT(preset("gpt2-tiny", vocab_size=260))
+    with pytest.raises(ValueError, match="50257 ids, but the model's vocab_size is 260"):
+        huggingface.save(tmp_path, model, BPETokenizer.gpt2())
+    assert not list(tmp_path.iterdir())
+    huggingface.save(tmp_path, model, BPETokenizer.train(TEXT, 260))
+    BPETokenizer.train(TEXT, 280).save(tmp_path)
+    with pytest.raises(ValueError, match="ids, but the model's vocab_size is 260"):
+        huggingface.load(tmp_path)
+
+
+def test_tokens_that_a_user_added_come_along(tmp_path: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(_saved(tmp_path))
+    tokenizer.add_tokens(["<|question|>"])
+    tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="ids, but the model's vocab_size is"):
+        huggingface.load(tmp_path)
+    theirs = GPT2LMHeadModel.from_pretrained(tmp_path)
+    theirs.resize_token_embeddings(len(tokenizer))
+    theirs.save_pretrained(tmp_path)
+    model, ours = huggingface.load(tmp_path)
+    assert model.config.vocab_size == ours.vocab_size == len(tokenizer)
+    assert ours.decode([len(tokenizer) - 1]) == "<|question|>"
+
+
+def _saved(folder: Path) -> Path:
+    tokenizer = BPETokenizer.train(TEXT, 300)
+    shape = {"n_ctx": 16, "n_embd": 16, "n_layer": 1, "n_head": 2}
+    model = GPT(preset("gpt2-tiny", vocab_size=tokenizer.vocab_size, **shape))
+    huggingface.save(folder, model, tokenizer)
+    return folder
 
 
 def test_offline_and_uncached_is_one_line(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The same numbers as the `transformers` implementations: logits, loss and every gradient."""
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -92,6 +93,86 @@ def test_logits_loss_and_gradients(kind: str, shape: tuple[int, ...]) -> None:
         torch.testing.assert_close(weight.grad, expected, atol=1e-4, rtol=1e-4)
         compared += 1
     assert compared >= 12 * shape[0] - shape[0]
+
+
+OLD = {"n_positions": 24, "n_embd": 32, "n_layer": 2, "n_head": 4, "vocab_size": 50}
+NEO = {"max_position_embeddings": 24, "hidden_size": 32, "num_layers": 4, "num_heads": 4}
+NEO |= {"vocab_size": 50}
+#: Every field that is honoured, with each of its values; all combinations are tried.
+HONOURED: dict[type, dict[str, list[Any]]] = {
+    OpenAIGPTConfig: {"tie_word_embeddings": [True, False], "n_head": [1, 4], "n_positions": [24]},
+    GPT2Config: {
+        "tie_word_embeddings": [True, False],
+        "activation_function": ["gelu_new", "gelu_pytorch_tanh"],
+        "n_inner": [None, 128],
+        "reorder_and_upcast_attn": [False, True],
+        "n_head": [1, 4],
+    },
+    GPTNeoConfig: {
+        "tie_word_embeddings": [True, False],
+        "activation_function": ["gelu_new", "gelu_pytorch_tanh"],
+        "intermediate_size": [None, 128],
+        "attention_types": [
+            [[["global"], 4]],
+            [[["local"], 4]],
+            [[["global", "local"], 2]],
+            [[["local", "global"], 2]],
+            [[["global"], 1], [["local"], 3]],
+        ],
+        "window_size": [1, 5, 24],
+    },
+}
+MODELS = {
+    OpenAIGPTConfig: OpenAIGPTLMHeadModel,
+    GPT2Config: GPT2LMHeadModel,
+    GPTNeoConfig: GPTNeoForCausalLM,
+}
+
+
+@pytest.mark.parametrize("kind", HONOURED, ids=lambda kind: kind.__name__)
+def test_every_combination_of_what_is_honoured(kind: type) -> None:
+    fields = HONOURED[kind]
+    for values in product(*fields.values()):
+        chosen = dict(zip(fields, values, strict=True))
+        torch.manual_seed(0)
+        base = NEO if kind is GPTNeoConfig else OLD
+        reference = MODELS[kind](kind(**{**base, **chosen, "bos_token_id": None})).eval()
+        with torch.no_grad():
+            for weight in reference.parameters():
+                weight.add_(torch.randn_like(weight) * 0.2)
+        ours = from_transformers(reference)
+        x = torch.randint(50, (2, 24), generator=torch.Generator().manual_seed(1))
+        with torch.no_grad():
+            expected, actual = reference(x).logits, ours(x)
+        torch.testing.assert_close(
+            actual, expected, atol=1e-4, rtol=1e-4, msg=lambda m, c=chosen: f"{c}: {m}"
+        )
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "message"),
+    [
+        (OpenAIGPTConfig, {"afn": "relu"}, "afn is 'relu'"),
+        (OpenAIGPTConfig, {"layer_norm_epsilon": 1e-3}, "layer_norm_epsilon is 0.001"),
+        (OpenAIGPTConfig, {"attn_pdrop": 0.2}, "attn_pdrop.*one"),
+        (GPT2Config, {"activation_function": "gelu"}, "activation_function is 'gelu'"),
+        (GPT2Config, {"layer_norm_epsilon": 1e-6}, "layer_norm_epsilon"),
+        (GPT2Config, {"scale_attn_weights": False}, "scale_attn_weights is False"),
+        (GPT2Config, {"scale_attn_by_inverse_layer_idx": True}, "scale_attn_by_inverse_layer_idx"),
+        (GPT2Config, {"add_cross_attention": True}, "add_cross_attention"),
+        (GPT2Config, {"n_inner": 64}, "n_inner is 64.*128"),
+        (GPT2Config, {"embd_pdrop": 0.0}, "embd_pdrop.*one"),
+        (GPTNeoConfig, {"intermediate_size": 64}, "intermediate_size is 64"),
+        (GPTNeoConfig, {"activation_function": "relu"}, "activation_function is 'relu'"),
+        (GPTNeoConfig, {"resid_dropout": 0.1}, "resid_dropout.*one"),
+    ],
+)
+def test_what_is_not_honoured_is_refused_by_name(
+    kind: type, changes: dict[str, Any], message: str
+) -> None:
+    base = NEO | {"attention_types": [[["global"], 4]]} if kind is GPTNeoConfig else OLD
+    with pytest.raises(ValueError, match=message):
+        from_transformers(MODELS[kind](kind(**base, **changes)))
 
 
 @pytest.mark.parametrize("name", ["gpt1-tiny", "gpt2-tiny"])
