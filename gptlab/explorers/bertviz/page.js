@@ -206,13 +206,17 @@ function completeModel() {
   makeKeys(thumbnails, heads.length);
 }
 
+// The rule of gptlab/show/links.py: between two places, in hundredths, of equal ones the first.
 function describeStrongest(weights) {
-  let best = [0, 0, -1];
+  let best = [0, 0, 0];
   weights.forEach((row, i) => row.forEach((weight, j) => {
-    // The first token of a causal model has nothing but itself to look at.
-    if ((i || weights.length === 1) && weight > best[2]) best = [i, j, weight];
+    const hundredths = Math.round(weight * 100);
+    if (i !== j && hundredths > best[2]) best = [i, j, hundredths];
   }));
-  return `strongest attention ${best[2].toFixed(2)}, “${tokens[best[0]]}” → “${tokens[best[1]]}”.`;
+  const [query, key, weight] = best;
+  if (weights.length === 1) return "strongest link: none, as there is one token.";
+  if (!weight) return "strongest link: none of 0.01 or more.";
+  return `strongest link: “${tokens[query]}” looks at “${tokens[key]}” (${(weight / 100).toFixed(2)}).`;
 }
 
 // ---- height and theme, by message to and from the notebook's page -------------------------------
