@@ -27,7 +27,7 @@ def attention_map(weights: Tensor, tokens: Sequence[str], title: str = "") -> Pi
     """
     weights = _checked(weights, tokens, 2)
     n = len(tokens)
-    figure, axes = new_figure(1.6 + 0.42 * n, 1.4 + 0.4 * n)
+    figure, axes = new_figure(max(4.5, 1.6 + 0.42 * n), max(3.0, 1.4 + 0.4 * n))
     ax = axes[0, 0]
     image = ax.imshow(weights.numpy(), cmap="cividis", vmin=0, vmax=1)
     ax.set_xticks(range(n), tokens, rotation=60, ha="right", rotation_mode="anchor")
@@ -126,9 +126,10 @@ def _numbers(ax: Axes, matrix: Tensor) -> None:
             light = (value - low) / max(high - low, 1e-9) > 0.5
             _write(ax, i, j, f"{value:.2f}".replace("-", "−"), light=light)
         else:
-            ax.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor="0.93", hatch="///"))
+            corner = (j - 0.5, i - 0.5)
+            ax.add_patch(Rectangle(corner, 1, 1, fc="white", ec="0.85", hatch="///", lw=0))
             text = f"{value}".replace("-", "−").replace("inf", "∞")
-            ax.text(j, i, text, ha="center", va="center", fontsize=8, color="0.35")
+            ax.text(j, i, text, ha="center", va="center", fontsize=8, color="0.2")
 
 
 def _write(ax: Axes, row: int, column: int, text: str, *, light: bool) -> None:

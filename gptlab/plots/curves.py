@@ -17,6 +17,7 @@ LOSSES = {
     "val_bits_per_byte": "validation loss (bits per byte)",
 }
 _MARKERS_A_CURVE = 10
+_NAMES_INSIDE = 4
 
 
 def curve(
@@ -75,6 +76,15 @@ def levels_in_words(levels: Mapping[str, float]) -> str:
 def finish(ax: Axes, lines: Sequence[Line2D], **settings: Any) -> None:
     """Set title and labels, draw the grid, and name every line in a legend."""
     ax.set(**settings)
-    # Left alone, a legend leaves out names that begin with an underscore.
-    ax.legend(lines, [str(line.get_label()) for line in lines])
+    legend(ax, lines)
     ax.grid(alpha=0.3)
+
+
+def legend(ax: Axes, lines: Sequence[Line2D]) -> None:
+    """Name every line, beside the picture where so many names would hide it."""
+    # Left to find the names itself, matplotlib leaves out those that begin with an underscore.
+    names = [str(line.get_label()) for line in lines]
+    if len(lines) > _NAMES_INSIDE:
+        ax.legend(lines, names, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    else:
+        ax.legend(lines, names)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import fill
 
 import numpy as np
 from matplotlib.lines import Line2D
 
 from gptlab.compare import Results
-from gptlab.plots.curves import LOSSES, curve, finish, level_lines, levels_in_words
+from gptlab.plots.curves import LOSSES, curve, finish, legend, level_lines, levels_in_words
 from gptlab.show.picture import COLOURS, Picture, new_figure, style
 from gptlab.training import History
 
@@ -44,7 +45,7 @@ def loss_curves(
         ax,
         [*lines, *level_lines(ax, levels)],
         xlabel="tokens read in training",
-        ylabel=LOSSES[what],
+        ylabel=LOSSES[what].removeprefix("" if len(lines) == len(groups) else "validation "),
         title=title or _finding(runs, groups, what, levels),
     )
     ax.xaxis.set_major_formatter("{x:,.0f}")
@@ -95,7 +96,7 @@ def _finding(
         lowest = min(levels, key=lambda name: levels[name])
         gap = levels[lowest] - groups[0].ends.mean()
         side = "below" if gap > 0 else "above"
-        return f"At the end: {abs(gap):.2f} {_unit(what)} {side} the {lowest} level"
+        return f"At the end: {abs(gap):.2f} {_unit(what)} {side} the {lowest} baseline"
     if not isinstance(runs, Results):
         return "Validation loss over training"
     names = [group.name for group in groups]
@@ -150,10 +151,10 @@ def ladder_steps(
     found = "Steps beyond the spread: " + ", ".join(clear_steps)
     if not clear_steps:
         found = "No single step exceeds the spread"
-    ax.set(xlabel=LOSSES[what], title=title or found)
+    ax.set(xlabel=LOSSES[what], title=fill(title or found, 75))
     ax.grid(axis="x", alpha=0.3)
-    if lines := level_lines(ax, levels, upright=True):
-        ax.legend(lines, [str(line.get_label()) for line in lines])
+    if levels:
+        legend(ax, level_lines(ax, levels, upright=True))
     ends = ", ".join(f"{name} {_plus_minus(results.values(name, what))}" for name in names)
     return Picture(
         figure,

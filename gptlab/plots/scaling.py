@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
 from gptlab.compare import Results
 from gptlab.plots.curves import LOSSES, finish, level_lines, levels_in_words
@@ -61,6 +61,10 @@ def scaling_law(
         title=title or said,
     )
     ax.xaxis.set_minor_formatter(NullFormatter())  # their labels would overlap
+    # Losses span less than a decade, where powers of ten would be one tick or none.
+    ax.yaxis.set_major_locator(MaxNLocator(6))
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_major_formatter("{x:g}")
     ax.grid(alpha=0.3, which="both")
     return Picture(
         figure,

@@ -148,13 +148,14 @@ def _drawable(text: str) -> str:
 
 
 class _PlainLog(LogFormatter):
-    """Labels the ticks of a logarithmic axis as matplotlib chooses them, in plain numbers."""
+    """Labels those ticks of a logarithmic axis that matplotlib would: 0.01 or, far out, 10⁻⁸."""
 
     def __call__(self, x: float, pos: int | None = None) -> str:
-        if not super().__call__(x, pos):
+        if self.axis is None or not super().__call__(x, pos):
             return ""
-        if x == 0 or 1e-3 <= abs(x) < 1e6:
-            return f"{x:,.6g}"
+        low, high = sorted(self.axis.get_view_interval())
+        if x == 0 or (low >= 1e-4 and high < 1e7):
+            return f"{x:,.7g}"
         number, _, exponent = f"{x:e}".partition("e")
         raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
         times = float(number)

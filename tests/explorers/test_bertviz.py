@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from gptlab.attention import causal_mask
-from gptlab.explorers.bertviz import head_view, model_view
+from gptlab.explorers import head_view, model_view
+from gptlab.show.frame import View
 
 EVIL = ["</script><script>parent.hacked=1</script>", "<img src=x onerror=alert(1)>", '"', "注"]
 
@@ -17,9 +18,8 @@ def weights(n_layer: int = 2, n_head: int = 2, n_token: int = 4) -> torch.Tensor
     return scores.masked_fill(~causal_mask(n_token), -torch.inf).softmax(-1)
 
 
-def page(view: object) -> tuple[str, str]:
-    bundle = view._repr_mimebundle_()  # type: ignore[attr-defined]
-    data = bundle[0] if isinstance(bundle, tuple) else bundle
+def page(view: View) -> tuple[str, str]:
+    data, _ = view._repr_mimebundle_()
     return data["text/html"], data["text/plain"]
 
 
@@ -28,7 +28,7 @@ def test_same_input_same_page_and_nothing_from_outside(draw) -> None:  # type: i
     first, second = page(draw(weights(), list("abcd"))), page(draw(weights(), list("abcd")))
     assert first == second
     assert not re.search(r"<(script|link|img)[^>]+(src|href)\s*=\s*[\"']?https?:", first[0])
-    assert "strongest attention" in first[1]
+    assert "strongest link: layer 0 head 1, “b” looks at “a” (0.90)" in first[1]
 
 
 @pytest.mark.parametrize("draw", [head_view, model_view])
