@@ -34,7 +34,7 @@ def strongest_link(
     """
     if len(tokens) < 2:
         return "none, as there is one token"
-    # As page.js rounds. A query that may look nowhere has weights that are no number.
+    # A query that may look nowhere has weights that are no number.
     hundredths = (weights.detach().cpu().double().nan_to_num() * 100 + 0.5).floor()
     hundredths.diagonal(dim1=-2, dim2=-1).zero_()
     first = int(hundredths.argmax())

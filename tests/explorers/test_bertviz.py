@@ -1,5 +1,6 @@
 """bertviz with no network: one page, nothing loaded from outside, tokens as they are."""
 
+import json
 import re
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from gptlab.attention import causal_mask
 from gptlab.explorers import head_view, model_view
 from gptlab.show.frame import View
+from gptlab.show.links import strongest_link
 
 EVIL = ["</script><script>parent.hacked=1</script>", "<img src=x onerror=alert(1)>", '"', "注"]
 
@@ -45,3 +47,11 @@ def test_wrong_input_is_refused(draw) -> None:  # type: ignore[no-untyped-def]
         draw(weights(), list("abc"))
     with pytest.raises(ValueError):
         draw(weights() * 2, list("abcd"))
+
+
+def test_each_head_of_the_model_view_says_its_link() -> None:
+    attention = weights(n_layer=3, n_head=2)
+    view = model_view(attention, EVIL, include_layers=[2, 0], include_heads=[1])
+    data = json.loads(re.search(r'id="params"[^>]*>(.*?)</script>', view.page, re.DOTALL)[1])
+    names = [token.replace(" ", "␣") for token in EVIL]
+    assert data["links"] == [[strongest_link(attention[n, 1], names)] for n in (2, 0)]

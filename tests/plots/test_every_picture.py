@@ -46,15 +46,6 @@ def test_text_is_never_markup(draw, names: list[str]) -> None:  # type: ignore[n
 
 
 @pictures
-def test_each_curve_is_in_the_legend(draw) -> None:  # type: ignore[no-untyped-def]
-    names = ["_child0", "_", "a", "b", "c"]
-    for ax in draw(names).figure.axes:
-        if legend := ax.get_legend():
-            shown = [text.get_text() for text in legend.get_texts()]
-            assert len(shown) == len(set(shown)) and all(shown)
-
-
-@pictures
 def test_leaves_no_figure_to_pyplot(draw) -> None:  # type: ignore[no-untyped-def]
     """Or a notebook shows the picture twice."""
     draw(PLAIN)

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 
 from gptlab import plots
 from gptlab.show.picture import Picture
-from tests.plots.made import depth_results, history, results
+from tests.plots.made import depth_results, history, results, sweep_results
 
 THREE = {"GPT-1": [2.0, 2.1], "GPT-2": [1.5, 1.6], "$": [1.5, 1.62]}
 
@@ -80,21 +80,28 @@ LEVELS = {"bigram": 4.0, "uniform": 7.0}
 
 
 @pytest.mark.parametrize(
-    "draw",
+    ("draw", "loss_axis"),
     [
-        lambda **levels: plots.loss_curves(results(THREE), **levels),
-        lambda **levels: plots.ladder_steps(results(THREE), "val_loss", **levels),
-        lambda **levels: plots.depth_curves(depth_results(), **levels),
+        (lambda **levels: plots.loss_curves(results(THREE), **levels), 1),
+        (lambda **levels: plots.ladder_steps(results(THREE), "val_loss", **levels), 0),
+        (lambda **levels: plots.depth_curves(depth_results(), **levels), 1),
+        (lambda **levels: plots.scaling_law(sweep_results(), "tokens", **levels), 1),
     ],
 )
-def test_level_lines_cross_any_picture_of_losses(draw) -> None:  # type: ignore[no-untyped-def]
+def test_level_lines_cross_any_picture_of_losses(draw, loss_axis: int) -> None:  # type: ignore[no-untyped-def]
     picture, without = draw(levels=LEVELS), draw()
     assert picture.sentence == without.sentence + " Level lines: bigram 4.00, uniform 7.00."
     assert legend(picture)[-2:] == ["uniform: 7.00", "bigram: 4.00"], "the highest first"
     new = axes(picture).lines[len(axes(without).lines) :]
-    across = [set(line.get_xdata()) | set(line.get_ydata()) for line in new]
-    assert across == [{0, 1, 7.0}, {0, 1, 4.0}]
+    along = [(set(line.get_data()[loss_axis]), set(line.get_data()[1 - loss_axis])) for line in new]
+    assert along == [({7.0}, {0, 1}), ({4.0}, {0, 1})], "level at the loss, from edge to edge"
     assert len({line.get_linestyle() for line in new}) == 2
+
+
+def test_a_name_that_begins_with_an_underscore_is_in_the_legend() -> None:
+    """matplotlib leaves such names out."""
+    odd = {"_": [1.0], "_child0": [2.0], "_nolegend_": [3.0]}
+    assert legend(plots.loss_curves(results(odd), levels={"_x": 1.0})) == [*odd, "_x: 1.00"]
 
 
 def test_the_ladder_judges_each_step() -> None:

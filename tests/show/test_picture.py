@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.ticker import Locator
 
 from gptlab.show.picture import Picture, new_figure, style
 
@@ -69,6 +70,25 @@ def test_logarithmic_ticks_are_plain_numbers(low: float, high: float, one: str) 
     said = {text.get_text(): text.get_position()[0] for text in texts if text.get_text()}
     assert one in said
     assert [number(label) for label in said] == pytest.approx(list(said.values()))
+
+
+class Growing(Locator):
+    """Puts one tick more each time it is asked, as where a layout leaves an axis more room."""
+
+    asked = 0
+
+    def __call__(self) -> list[int]:
+        self.asked += 1
+        return list(range(self.asked))
+
+
+def test_ticks_made_while_drawing_are_plain_too() -> None:
+    figure = Figure()
+    ax = figure.subplots()
+    ax.set_xlim(0, 100)
+    ax.xaxis.set_major_locator(Growing())
+    ax.xaxis.set_major_formatter(r"$\frac$ {x}")
+    assert Picture(figure, "Ticks.").png()
 
 
 def test_names_of_ticks_are_drawn_even_when_nothing_can_encode_them() -> None:

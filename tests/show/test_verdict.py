@@ -13,3 +13,7 @@ def test_state_in_words(state, begins: str) -> None:  # type: ignore[no-untyped-
     assert repr(verdict) == f"{begins} message"
     assert verdict.passed == (state == "right")
     assert begins in verdict._repr_mimebundle_()[0]["text/html"]
+
+
+def test_a_message_of_several_lines_stays_on_one() -> None:
+    assert repr(Verdict("wrong", "two\nlines")) == "✗ Not yet. two\\nlines"

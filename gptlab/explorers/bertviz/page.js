@@ -190,7 +190,7 @@ function completeModel() {
   svg.style.height = "auto";
   svg.setAttribute("role", "group");
   svg.setAttribute("aria-label", "One small picture of attention lines for each layer and head");
-  const { include_layers: layers, include_heads: heads } = params;
+  const { include_layers: layers, include_heads: heads, links } = params;
   thumbnails.forEach((thumbnail, i) => {
     const row = Math.floor(i / heads.length);
     const column = i % heads.length;
@@ -199,24 +199,11 @@ function completeModel() {
     thumbnail.setAttribute("role", "button");
     thumbnail.setAttribute("aria-label", name);
     addTitle(thumbnail, name);
-    const describe = () => say(`${name}: ${describeStrongest(attn[row][column])}`);
+    const describe = () => say(`${name}: strongest link: ${links[row][column]}.`);
     thumbnail.addEventListener("mouseover", describe);
     thumbnail.addEventListener("focus", describe);
   });
   makeKeys(thumbnails, heads.length);
-}
-
-// The rule of gptlab/show/links.py: between two places, in hundredths, of equal ones the first.
-function describeStrongest(weights) {
-  let best = [0, 0, 0];
-  weights.forEach((row, i) => row.forEach((weight, j) => {
-    const hundredths = Math.round(weight * 100);
-    if (i !== j && hundredths > best[2]) best = [i, j, hundredths];
-  }));
-  const [query, key, weight] = best;
-  if (weights.length === 1) return "strongest link: none, as there is one token.";
-  if (!weight) return "strongest link: none of 0.01 or more.";
-  return `strongest link: “${tokens[query]}” looks at “${tokens[key]}” (${(weight / 100).toFixed(2)}).`;
 }
 
 // ---- height and theme, by message to and from the notebook's page -------------------------------

@@ -148,6 +148,7 @@ def model_view(
         html_action="return",
     )
     strongest = strongest_link(weights[layers][:, heads], names, layers, heads)
+    links = [[strongest_link(weights[layer, head], names) for head in heads] for layer in layers]
     size = (
         f"{_of(layers, n_layer, 'layer')} × {_of(heads, n_head, 'head')} "
         f"over {_count(n_token, 'token')}"
@@ -160,7 +161,7 @@ def model_view(
         _MODEL_HINT,
         drawn.data,
         120 + drawing,
-        {"total_heads": columns, "frame_width": width},
+        {"total_heads": columns, "frame_width": width, "links": links},
     )
 
 
