@@ -1,4 +1,4 @@
-"""Live views: sliders above a picture, bertviz with no network. Nothing here draws or computes."""
+"""Live views: sliders above a picture, bertviz with no network. Nothing here trains or measures."""
 
 from gptlab.explorers.bertviz import head_view, model_view
 from gptlab.explorers.sliders import Sliders, explore

@@ -1,4 +1,4 @@
-"""Still pictures, by subject: each takes what was computed, and none computes what it draws."""
+"""Still pictures, by subject: data in, a `Picture` out. Nothing here trains, measures or moves."""
 
 from gptlab.plots.attention import attention_grid, attention_map, attention_steps
 from gptlab.plots.losses import depth_curves, ladder_steps, loss_curves

@@ -76,15 +76,10 @@ def levels_in_words(levels: Mapping[str, float]) -> str:
 def finish(ax: Axes, lines: Sequence[Line2D], **settings: Any) -> None:
     """Set title and labels, draw the grid, and name every line in a legend."""
     ax.set(**settings)
-    legend(ax, lines)
     ax.grid(alpha=0.3)
-
-
-def legend(ax: Axes, lines: Sequence[Line2D]) -> None:
-    """Name every line, beside the picture where so many names would hide it."""
     # Left to find the names itself, matplotlib leaves out those that begin with an underscore.
     names = [str(line.get_label()) for line in lines]
-    if len(lines) > _NAMES_INSIDE:
+    if len(lines) > _NAMES_INSIDE:  # beside the picture: so many names would hide it
         ax.legend(lines, names, loc="center left", bbox_to_anchor=(1.0, 0.5))
     else:
         ax.legend(lines, names)

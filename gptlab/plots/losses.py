@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from gptlab.compare import Results
-from gptlab.plots.curves import LOSSES, curve, finish, legend, level_lines, levels_in_words
+from gptlab.plots.curves import LOSSES, curve, finish, level_lines, levels_in_words
 from gptlab.show.picture import COLOURS, Picture, new_figure, style
 from gptlab.training import History
 
@@ -52,7 +52,7 @@ def loss_curves(
     unit = _unit(what)
     return Picture(
         figure,
-        f"Loss over training. At the end, in {unit}: {', '.join(said)}.{levels_in_words(levels)}",
+        f"Loss over training. At the end, in {unit}: {'; '.join(said)}.{levels_in_words(levels)}",
     )
 
 
@@ -153,9 +153,11 @@ def ladder_steps(
         found = "No single step exceeds the spread"
     ax.set(xlabel=LOSSES[what], title=fill(title or found, 75))
     ax.grid(axis="x", alpha=0.3)
-    if levels:
-        legend(ax, level_lines(ax, levels, upright=True))
-    ends = ", ".join(f"{name} {_plus_minus(results.values(name, what))}" for name in names)
+    if lines := level_lines(ax, levels, upright=True):
+        # Below, as the notes stand beside the rungs.
+        labels = [str(line.get_label()) for line in lines]
+        figure.legend(lines, labels, loc="outside lower center", ncols=4)
+    ends = "; ".join(f"{name} {_plus_minus(results.values(name, what))}" for name in names)
     return Picture(
         figure,
         f"One change at a time: dots are seeds, bars means. At the end, in {_unit(what)}: {ends}."

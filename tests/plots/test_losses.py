@@ -16,14 +16,13 @@ def axes(picture: Picture) -> Axes:
 
 
 def legend(picture: Picture) -> list[str]:
-    found = axes(picture).get_legend()
-    assert found is not None
+    found = axes(picture).get_legend() or picture.figure.legends[0]
     return [text.get_text() for text in found.get_texts()]
 
 
 def test_says_where_each_ends_with_its_spread() -> None:
     picture = plots.loss_curves(results(THREE))
-    assert "in nats per token: GPT-1 2.050 ± 0.071, GPT-2 1.550 ± 0.071, $" in picture.sentence
+    assert "in nats per token: GPT-1 2.050 ± 0.071; GPT-2 1.550 ± 0.071; $" in picture.sentence
     bits = plots.loss_curves(results(THREE), "val_bits_per_byte")
     assert "in bits per byte: GPT-1 1.025 ± 0.035" in bits.sentence
     assert axes(bits).get_ylabel() == "validation loss (bits per byte)"
