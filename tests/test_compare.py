@@ -93,7 +93,7 @@ def test_table_as_text_and_html() -> None:
     assert "2.000 ± 0.141" in text and "1.500 ± 0.000" in text
     lines = Table(["name", "x"], [["a", "1"], ["longer", "22"]])
     assert str(lines).splitlines() == ["name     x", "------  --", "a        1", "longer  22"]
-    page = made_up({"<b>a</b>": [1.0]}).table()._repr_html_()
+    page = made_up({"<b>a</b>": [1.0]}).table()._repr_mimebundle_()[0]["text/html"]
     assert "<b>" not in page and "&lt;b&gt;" in page
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gptlab.attention import attend
 from gptlab.attention import causal_mask as reference_mask
-from gptlab.exercises import Wrong, call, exercise, number, same, tensor
+from gptlab.exercises.checks import Wrong, call, exercise, number, same, tensor
 
 _PAIRS_T = 10
 
@@ -80,15 +80,15 @@ def _judge_mask(mask: Tensor, n: int) -> None:
 @exercise("Fill in attention(q, k, v, mask) so that it returns the output (…, T, D).")
 def attention(answer: Any) -> str:
     """Check scaled dot-product attention (…, T, D) → (…, T, D) under a boolean mask (T, T)."""
-    dice = torch.Generator().manual_seed(31)
+    generator = torch.Generator().manual_seed(31)
     # T and D differ, so that a forgotten transpose cannot pass by accident. The queries are long
     # enough for a wrong scale to show.
-    q, k, v = (2 * torch.randn(5, 3, generator=dice) for _ in range(3))
+    q, k, v = (2 * torch.randn(5, 3, generator=generator) for _ in range(3))
     mask = reference_mask(5)
     out = _attention_of(answer, q, k, v, mask)
     _judge_attention(out, q, k, v, mask)
 
-    q, k, v = (torch.randn(2, 4, 6, 3, generator=dice) for _ in range(3))
+    q, k, v = (torch.randn(2, 4, 6, 3, generator=generator) for _ in range(3))
     mask = reference_mask(6)
     try:
         out = _attention_of(answer, q, k, v, mask)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gptlab.config import preset
-from gptlab.exercises import Wrong, call, exercise, number
+from gptlab.exercises.checks import Wrong, call, exercise, number
 
 _DEPTH = 24
 

@@ -7,16 +7,17 @@ from typing import Any
 
 import torch
 
-from gptlab.exercises import Wrong, call, exercise, number, same, tensor
+from gptlab.exercises.checks import Wrong, call, exercise, number, same, tensor
 
 
 @exercise("Fill in pre_norm_block(x, ln_1, attn, ln_2, mlp) so that it returns a tensor (B, T, C).")
 def pre_norm_block(answer: Any) -> str:
     """Check a function of x (B, T, C) and four layers, each (B, T, C) → (B, T, C)."""
-    torch.manual_seed(0)
-    x = torch.randn(1, 3, 8)
-    ln_1, ln_2 = torch.nn.LayerNorm(8), torch.nn.LayerNorm(8)
-    attn, mlp = torch.nn.Linear(8, 8), torch.nn.Linear(8, 8)
+    with torch.random.fork_rng(devices=[]):  # a check leaves the reader's random numbers alone
+        torch.manual_seed(0)
+        x = torch.randn(1, 3, 8)
+        ln_1, ln_2 = torch.nn.LayerNorm(8), torch.nn.LayerNorm(8)
+        attn, mlp = torch.nn.Linear(8, 8), torch.nn.Linear(8, 8)
     with torch.no_grad():
         result = tensor(call(answer, x, ln_1, attn, ln_2, mlp), (1, 3, 8))
         middle = x + attn(ln_1(x))

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from gptlab.attention import causal_mask
-from gptlab.exercises import Wrong, call, exercise, number, tensor
+from gptlab.exercises.checks import Wrong, call, exercise, number, tensor
 
 
 @exercise("Fill in banded_mask(T, band) so that it returns a tensor of True and False.")

@@ -9,20 +9,22 @@ from typing import Any
 import ipywidgets as widgets
 
 from gptlab.show.picture import Picture
+from gptlab.show.shown import Shown, in_words
 
 #: A control that does not wait for the reader to let go or press Enter would draw once a letter.
 _WAITS = (widgets.Text, widgets.Textarea)
+_LIVE = "application/vnd.jupyter.widget-view+json"
 
 
-class Explorer(widgets.VBox):
+class Sliders(Shown, widgets.VBox):
     """Controls, the picture they drive, and the sentence that says what it shows.
 
-    Screen readers are told the sentence whenever it changes; GitHub and a terminal get the sentence
-    alone.
+    Screen readers are told the sentence whenever it changes; GitHub gets the picture as it stands,
+    and a terminal the sentence alone.
 
     Attributes:
         controls: the widgets by name.
-        sentence: what is shown now, as plain text.
+        sentence: what is shown now, or why nothing is, as plain text.
     """
 
     def __init__(self, draw: Callable[..., Picture], controls: dict[str, Any]) -> None:
@@ -45,27 +47,33 @@ class Explorer(widgets.VBox):
     def __repr__(self) -> str:
         return self.sentence
 
+    def _forms(self) -> dict[str, Any]:
+        live = widgets.VBox._repr_mimebundle_(self)[_LIVE]
+        return {_LIVE: live, **({"image/png": self._image.value} if self._image.value else {})}
+
     def _redraw(self, change: Any = None) -> None:
-        values = {name: control.value for name, control in self.controls.items()}
         try:
-            picture = self._draw(**values)
-        except ValueError as error:
-            # The last picture would contradict the message.
-            self._image.layout.display = "none"
-            self.sentence = str(error)
-        else:
-            self._image.value = picture.png(dpi=90)
-            self._image.layout.display = None
-            self.sentence = picture.alt
+            png, self.sentence = self._drawn()
+        except Exception as error:
+            # Whatever happened, the last picture would contradict the controls.
+            png, self.sentence = b"", f"No picture. {in_words(error)}"
+        self._image.value = png
+        self._image.layout.display = None if png else "none"
         self._says.value = f'<p role="status" aria-live="polite">{html.escape(self.sentence)}</p>'
 
+    def _drawn(self) -> tuple[bytes, str]:
+        picture = self._draw(**{name: control.value for name, control in self.controls.items()})
+        if not isinstance(picture, Picture):
+            raise TypeError(f"the function returned {type(picture).__name__}; return a Picture.")
+        return picture.png(dpi=90), picture.sentence
 
-def explore(draw: Callable[..., Picture], **controls: Any) -> Explorer:
+
+def explore(draw: Callable[..., Picture], **controls: Any) -> Sliders:
     """Let the reader turn a picture's arguments.
 
     Args:
-        draw: makes the picture from the controls' values, by name. A ``ValueError`` it raises is
-            shown in the picture's place, so its message should say what to do instead.
+        draw: makes the picture from the controls' values, by name. An exception it raises stands in
+            the picture's place until the next value, so its message should say what to do instead.
         controls: an ipywidgets control for each argument; or, as short forms, (least, most) of
             whole numbers for a slider, a list for a slider over its values, a string for a text
             box, True or False for a tick box.
@@ -73,7 +81,7 @@ def explore(draw: Callable[..., Picture], **controls: Any) -> Explorer:
     Raises:
         TypeError: for a control that is none of these.
     """
-    return Explorer(draw, {name: _control(name, value) for name, value in controls.items()})
+    return Sliders(draw, {name: _control(name, value) for name, value in controls.items()})
 
 
 def _control(name: str, value: Any) -> Any:

@@ -1,35 +1,30 @@
-"""Still pictures of everything: each function returns a `Picture` with its alternative text."""
+"""Still pictures, by subject: data in, a `Picture` out. Nothing here trains, measures or moves."""
 
-from gptlab.plots.attention import (
-    attention_grid,
-    attention_map,
-    mask_map,
-    next_token_bars,
-    reach_map,
-)
-from gptlab.plots.experiments import (
-    depth_curves,
-    gradient_norms,
-    ladder_steps,
-    loss_curves,
-    scaling_law,
-)
-from gptlab.show.picture import COLOURS, LINES, MARKERS, Picture, new_figure
+from gptlab.plots.attention import attention_grid, attention_map, attention_steps
+from gptlab.plots.losses import depth_curves, ladder_steps, loss_curves
+from gptlab.plots.masks import mask_map, reach_map
+from gptlab.plots.model import gradient_norms, parameter_bars, stream_growth
+from gptlab.plots.predictions import next_token_bars
+from gptlab.plots.scaling import scaling_law
+from gptlab.plots.scores import arrows, score_variance, softmax_sharpness
+from gptlab.plots.timing import cost_by_length
 
 __all__ = [
-    "COLOURS",
-    "LINES",
-    "MARKERS",
-    "Picture",
+    "arrows",
     "attention_grid",
     "attention_map",
+    "attention_steps",
+    "cost_by_length",
     "depth_curves",
     "gradient_norms",
     "ladder_steps",
     "loss_curves",
     "mask_map",
-    "new_figure",
     "next_token_bars",
+    "parameter_bars",
     "reach_map",
     "scaling_law",
+    "score_variance",
+    "softmax_sharpness",
+    "stream_growth",
 ]

@@ -1,1 +1,1 @@
-"""The one way anything is displayed: pictures, tables, frames."""
+"""The one way anything is displayed: picture, table, verdict, frame. Nothing here knows a model."""

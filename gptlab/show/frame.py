@@ -8,9 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from gptlab.show.shown import Shown
+
 
 @dataclass(frozen=True, repr=False)
-class View:
+class View(Shown):
     """A live picture that a notebook shows in a frame, with the sentence that says what it shows.
 
     Attributes:
@@ -28,11 +30,11 @@ class View:
     def __repr__(self) -> str:
         return self.sentence
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    def _forms(self) -> dict[str, Any]:
         # Without allow-same-origin the frame's scripts cannot reach the notebook, its kernel or its
         # files. The caption stays where frames are removed (untrusted notebooks) and hides where
         # the frame is alive.
-        title, page, sentence = map(html.escape, (self.title, self.page, self.sentence))
+        title, page, sentence = map(html.escape, (self.title, self.page, repr(self)))
         script = beside(__file__, "frame.js")
         frame = (
             f'<figure style="margin:0"><iframe class="gptlab-frame" title="{title}"'
@@ -40,7 +42,7 @@ class View:
             f' style="width:100%;height:{self.height}px;border:0" srcdoc="{page}"></iframe>'
             f"<figcaption>{sentence}</figcaption><script>{script}</script></figure>"
         )
-        return {"text/html": frame, "text/plain": self.sentence}
+        return {"text/html": frame}
 
     def save(self, path: Path | str) -> Path:
         """Write the picture as one HTML page that any browser opens, without a network.

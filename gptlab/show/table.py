@@ -4,31 +4,44 @@ from __future__ import annotations
 
 import html
 from dataclasses import dataclass
+from typing import Any
+
+from gptlab.show.shown import Shown, one_line
 
 
-@dataclass(frozen=True)
-class Table:
-    """Headers and rows of text; the first column is the name of the row."""
+@dataclass(frozen=True, repr=False)
+class Table(Shown):
+    """Headers and rows of text; the first column is the name of the row.
+
+    Raises:
+        ValueError: if a row has more or fewer cells than there are headers.
+    """
 
     headers: list[str]
     rows: list[list[str]]
 
-    def __str__(self) -> str:
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.headers):
+                raise ValueError(
+                    f"the row {row} has {len(row)} cells; give one for each of the "
+                    f"{len(self.headers)} headers {self.headers}."
+                )
+
+    def __repr__(self) -> str:
         """Return columns padded to one width, names to the left, values to the right."""
-        lines = [self.headers, *self.rows]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(self.headers))]
-        rule = ["-" * width for width in widths]
+        lines = [[one_line(cell) for cell in line] for line in (self.headers, *self.rows)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        lines.insert(1, ["-" * width for width in widths])
         return "\n".join(
             "  ".join(
                 cell.ljust(width) if i == 0 else cell.rjust(width)
                 for i, (cell, width) in enumerate(zip(line, widths, strict=True))
             ).rstrip()
-            for line in (self.headers, rule, *self.rows)
+            for line in lines
         )
 
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
+    def _forms(self) -> dict[str, Any]:
         def cells(tag: str, line: list[str]) -> str:
             first = f'<th scope="row" style="text-align:left">{html.escape(line[0])}</th>'
             if tag == "th":
@@ -37,4 +50,5 @@ class Table:
             return f"<tr>{first}{''.join(rest)}</tr>"
 
         body = "".join(cells("td", row) for row in self.rows)
-        return f"<table><thead>{cells('th', self.headers)}</thead><tbody>{body}</tbody></table>"
+        head = cells("th", self.headers)
+        return {"text/html": f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"}

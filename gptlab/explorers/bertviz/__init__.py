@@ -6,12 +6,11 @@ frame that brings everything along and may fetch nothing.
 
     views.py              attention and tokens, checked, to bertviz
     page.py .html .js     what bertviz returns, with d3 and what its drawings lack, as one page
-    frame.py .js          that page in a sandboxed frame of the notebook
+    show/frame.py .js     that page in a sandboxed frame of the notebook
 
 Layers, heads and tokens are counted from 0, as bertviz does.
 """
 
 from gptlab.explorers.bertviz.views import head_view, model_view
-from gptlab.show.frame import View
 
-__all__ = ["View", "head_view", "model_view"]
+__all__ = ["head_view", "model_view"]

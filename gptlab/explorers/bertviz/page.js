@@ -190,7 +190,7 @@ function completeModel() {
   svg.style.height = "auto";
   svg.setAttribute("role", "group");
   svg.setAttribute("aria-label", "One small picture of attention lines for each layer and head");
-  const { include_layers: layers, include_heads: heads } = params;
+  const { include_layers: layers, include_heads: heads, links } = params;
   thumbnails.forEach((thumbnail, i) => {
     const row = Math.floor(i / heads.length);
     const column = i % heads.length;
@@ -199,20 +199,11 @@ function completeModel() {
     thumbnail.setAttribute("role", "button");
     thumbnail.setAttribute("aria-label", name);
     addTitle(thumbnail, name);
-    const describe = () => say(`${name}: ${describeStrongest(attn[row][column])}`);
+    const describe = () => say(`${name}: strongest link: ${links[row][column]}.`);
     thumbnail.addEventListener("mouseover", describe);
     thumbnail.addEventListener("focus", describe);
   });
   makeKeys(thumbnails, heads.length);
-}
-
-function describeStrongest(weights) {
-  let best = [0, 0, -1];
-  weights.forEach((row, i) => row.forEach((weight, j) => {
-    // The first token of a causal model has nothing but itself to look at.
-    if ((i || weights.length === 1) && weight > best[2]) best = [i, j, weight];
-  }));
-  return `strongest attention ${best[2].toFixed(2)}, “${tokens[best[0]]}” → “${tokens[best[1]]}”.`;
 }
 
 // ---- height and theme, by message to and from the notebook's page -------------------------------

@@ -39,7 +39,7 @@ def make_view(
         changes: to the data that bertviz's script reads.
     """
     name = f"{kind.capitalize()} view"
-    sentence = f"{name}: {size}; {strongest}."
+    sentence = f"{name}: {size}; strongest link: {strongest}."
     body, script, params = _taken_apart(drawn)
     glue = beside(__file__, "page.js")
     packed = base64.b64encode(zlib.compress(_d3(), 9)).decode()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-import torch
 from torch import Tensor
 
 from gptlab.explorers.bertviz.page import make_view
 from gptlab.show.frame import View
+from gptlab.show.links import strongest_link
 from gptlab.text.bpe import printable
 
 #: Lines a view draws at once; this many take a browser about a second on two CPU cores.
@@ -97,7 +97,7 @@ def head_view(
         include_layers=layers,
         html_action="return",
     )
-    strongest = _strongest(weights, names, layers, range(n_head))
+    strongest = strongest_link(weights[layers], names, layers)
     size = (
         f"{_of(layers, n_layer, 'layer')} × {_count(n_head, 'head')} "
         f"over {_count(n_token, 'token')}"
@@ -147,7 +147,8 @@ def model_view(
         include_heads=heads,
         html_action="return",
     )
-    strongest = _strongest(weights, names, layers, heads)
+    strongest = strongest_link(weights[layers][:, heads], names, layers, heads)
+    links = [[strongest_link(weights[layer, head], names) for head in heads] for layer in layers]
     size = (
         f"{_of(layers, n_layer, 'layer')} × {_of(heads, n_head, 'head')} "
         f"over {_count(n_token, 'token')}"
@@ -160,7 +161,7 @@ def model_view(
         _MODEL_HINT,
         drawn.data,
         120 + drawing,
-        {"total_heads": columns, "frame_width": width},
+        {"total_heads": columns, "frame_width": width, "links": links},
     )
 
 
@@ -216,22 +217,6 @@ def _check_size(what: str, sum_of: str, total: int, limit: int, way_out: str) ->
             f"this view has {sum_of} = {total:,} {what}; a browser draws up to {limit:,} at ease. "
             f"Choose {way_out}."
         )
-
-
-def _strongest(
-    weights: Tensor, names: Sequence[str], layers: Sequence[int], heads: Sequence[int]
-) -> str:
-    """Name the strongest link, of equally strong ones (to two decimals) the first."""
-    # The first token of a causal model has nothing but itself to look at: no finding.
-    first = 1 if len(names) > 1 else 0
-    seen = weights[list(layers)][:, list(heads), first:]  # (layers, heads, T - first, T)
-    # Rounded, so that machines which differ in the last digits tell the same link.
-    at = int(seen.round(decimals=2).argmax())
-    i, j, query, key = (int(n) for n in torch.unravel_index(torch.tensor(at), seen.shape))
-    return (
-        f"strongest attention {seen[i, j, query, key].item():.2f}: layer {layers[i]} head "
-        f'{heads[j]}, "{names[query + first]}" → "{names[key]}"'
-    )
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,0 +1,91 @@
+"""What all checks of exercises share: from a function that may fail to a `Verdict` that says so.
+
+A check takes the reader's answer and returns a `Verdict` at once. It never raises: an empty answer
+says that nothing is there yet, a wrong one says what is wrong without giving the answer, and an
+answer that crashes says how.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gptlab.show.shown import in_words
+from gptlab.show.verdict import Verdict
+
+
+class Wrong(Exception):
+    """Raised inside a check with the message for the reader."""
+
+
+class Empty(Exception):
+    """Raised inside a check when there is no answer yet."""
+
+
+def exercise(task: str) -> Callable[[Callable[[Any], str]], Callable[..., Verdict]]:
+    """Turn a check into one that never crashes.
+
+    Args:
+        task: what to do, in a few words; said when the answer is empty.
+
+    The check below it takes the answer, returns the praise, and raises `Wrong` with a hint.
+    """
+
+    def wrap(check: Callable[[Any], str]) -> Callable[..., Verdict]:
+        @wraps(check)
+        def run(answer: Any = None) -> Verdict:
+            if answer is None or answer is ...:
+                return Verdict("empty", task)
+            try:
+                return Verdict("right", check(answer))
+            except (Empty, NotImplementedError):
+                return Verdict("empty", task)
+            except Wrong as wrong:
+                return Verdict("wrong", str(wrong))
+            except (Exception, SystemExit) as error:  # exit() in an answer must not end the kernel
+                line = traceback.extract_tb(error.__traceback__)[-1].line or ""
+                where = f" (at: {line})" if line else ""
+                return Verdict("wrong", f"Your answer raised {in_words(error)}{where}")
+
+        return run
+
+    return wrap
+
+
+def call(answer: Any, *arguments: Any) -> Any:
+    """Call the reader's function; no function is `Wrong`, a function without a result `Empty`."""
+    if not callable(answer):
+        raise Wrong(f"Hand over the function itself, not {type(answer).__name__}.")
+    copies = [a.clone() if isinstance(a, Tensor) else a for a in arguments]
+    result = answer(*copies)
+    if result is None or result is ...:
+        raise Empty
+    return result
+
+
+def tensor(value: Any, shape: tuple[int, ...], name: str = "the result") -> Tensor:
+    """Return the value if it is a tensor of the right shape, or say what it is instead."""
+    if not isinstance(value, Tensor):
+        raise Wrong(f"{name} should be a tensor of shape {shape}, not {type(value).__name__}.")
+    if tuple(value.shape) != shape:
+        raise Wrong(f"{name} has shape {tuple(value.shape)}; it should be {shape}.")
+    return value
+
+
+def number(value: Any) -> float:
+    """Return the value as a float, or say that it is no number."""
+    if isinstance(value, Tensor) and value.numel() == 1:
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Wrong(f"The answer should be a number, not {type(value).__name__}.")
+    return float(value)
+
+
+def same(value: Tensor, other: Tensor) -> bool:
+    """Whether two tensors agree to five digits."""
+    return torch.allclose(value.float(), other.float(), atol=1e-5, rtol=1e-5)

@@ -1,0 +1,224 @@
+"""Pictures of losses: over training, by rung of the ladder, by depth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from textwrap import fill
+
+import numpy as np
+from matplotlib.lines import Line2D
+
+from gptlab.compare import Results
+from gptlab.plots.curves import LOSSES, curve, finish, level_lines, levels_in_words
+from gptlab.show.picture import COLOURS, Picture, new_figure, style
+from gptlab.training import History
+
+
+def loss_curves(
+    runs: Results | History | Mapping[str, Sequence[History]],
+    what: str = "val_loss",
+    title: str = "",
+    levels: Mapping[str, float] | None = None,
+) -> Picture:
+    """Draw losses over training: a line for the mean of a variant's seeds, a band for their spread.
+
+    Args:
+        runs: an experiment's results, or histories by name, or one history, whose training loss is
+            drawn too.
+        what: "val_loss" or "val_bits_per_byte" (use the latter across tokenizers).
+        title: the finding; by default which variant ends lowest, or how far a single one ends below
+            the lowest level.
+        levels: {name: loss} of what needs no training, such as letter frequencies, drawn as level
+            lines, in the unit of ``what``.
+    """
+    levels = levels or {}
+    groups = _groups(runs, what)
+    figure, axes = new_figure(7.5, 4.4)
+    ax = axes[0, 0]
+    lines = [curve(ax, i, g.tokens, g.losses, g.name) for i, g in enumerate(groups)]
+    said = [f"{g.name} {_plus_minus(g.ends)}" for g in groups]
+    if isinstance(runs, History) and what == "val_loss":
+        training = np.array([runs.column("train_loss")])
+        lines.append(curve(ax, len(lines), groups[0].tokens, training, "training"))
+    finish(
+        ax,
+        [*lines, *level_lines(ax, levels)],
+        xlabel="tokens read in training",
+        ylabel=LOSSES[what].removeprefix("" if len(lines) == len(groups) else "validation "),
+        title=title or _finding(runs, groups, what, levels),
+    )
+    ax.xaxis.set_major_formatter("{x:,.0f}")
+    unit = _unit(what)
+    return Picture(
+        figure,
+        f"Loss over training. At the end, in {unit}: {'; '.join(said)}.{levels_in_words(levels)}",
+    )
+
+
+@dataclass(frozen=True)
+class _Group:
+    """The runs behind one curve: looks on the way (run, look), and where each ends (run,)."""
+
+    name: str
+    tokens: list[float]
+    losses: np.ndarray
+    ends: np.ndarray
+
+
+def _groups(runs: Results | History | Mapping[str, Sequence[History]], what: str) -> list[_Group]:
+    if isinstance(runs, Results):
+        names = _measured(runs)
+        looks = {name: [run.curve for run in runs.of(name)] for name in names}
+        ends = {name: runs.values(name, what) for name in names}
+    else:
+        kept = {"validation": [runs]} if isinstance(runs, History) else runs
+        looks = {name: [history.records for history in group] for name, group in kept.items()}
+        ends = {name: np.array([getattr(h, what) for h in group]) for name, group in kept.items()}
+    return [
+        _Group(
+            name,
+            [look["tokens"] for look in of_runs[0]],
+            np.array([[look[what] for look in run] for run in of_runs]),
+            ends[name],
+        )
+        for name, of_runs in looks.items()
+    ]
+
+
+def _finding(
+    runs: Results | History | Mapping[str, Sequence[History]],
+    groups: Sequence[_Group],
+    what: str,
+    levels: Mapping[str, float],
+) -> str:
+    if len(groups) == 1 and levels:
+        lowest = min(levels, key=lambda name: levels[name])
+        gap = levels[lowest] - groups[0].ends.mean()
+        side = "below" if gap > 0 else "above"
+        return f"At the end: {abs(gap):.2f} {_unit(what)} {side} the {lowest} baseline"
+    if not isinstance(runs, Results):
+        return "Validation loss over training"
+    names = [group.name for group in groups]
+    if len(names) < 2:
+        return runs.title or names[0]
+    first, second = sorted(names, key=lambda name: runs.mean_sd(name, what)[0])[:2]
+    gap, half = runs.difference(first, second, what)
+    if gap > half:
+        return f"Lowest at the end: {first}"
+    return f"{first} and {second} end within their spread"
+
+
+def ladder_steps(
+    results: Results,
+    what: str = "val_bits_per_byte",
+    title: str = "",
+    levels: Mapping[str, float] | None = None,
+) -> Picture:
+    """Draw the ladder: one row a rung, a dot a seed, a bar for the mean, and the step's verdict.
+
+    Args:
+        results: of `gptlab.experiments.ladder`.
+        what: "val_loss" or "val_bits_per_byte".
+        title: the finding; by default the steps beyond the spread.
+        levels: {name: loss} of what needs no training, in the unit of ``what``.
+    """
+    levels = levels or {}
+    names = _measured(results)
+    figure, axes = new_figure(8.5, 1.2 + 0.55 * len(names))
+    ax = axes[0, 0]
+    clear_steps = []
+    for row, name in enumerate(names):
+        values = results.values(name, what)
+        ax.scatter(values, [row] * len(values), color=COLOURS[0], s=28, zorder=3)
+        ax.scatter([values.mean()], [row], marker="|", s=420, color=COLOURS[1], linewidths=2.5)
+        if row == 0:
+            continue
+        gap, half = results.difference(names[row - 1], name, what)
+        clear = abs(gap) > half
+        if clear:
+            clear_steps.append(f"{name.removeprefix('+ ')} ({gap:+.2f})")
+        ax.annotate(
+            f"{gap:+.3f}" + ("" if clear else " (within the spread)"),
+            (1.01, row),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            fontsize=9,
+            weight="bold" if clear else "normal",
+        )
+    ax.set_yticks(range(len(names)), names)
+    ax.invert_yaxis()
+    found = "Steps beyond the spread: " + ", ".join(clear_steps)
+    if not clear_steps:
+        found = "No single step exceeds the spread"
+    ax.set(xlabel=LOSSES[what], title=fill(title or found, 75))
+    ax.grid(axis="x", alpha=0.3)
+    if lines := level_lines(ax, levels, upright=True):
+        # Below, as the notes stand beside the rungs.
+        labels = [str(line.get_label()) for line in lines]
+        figure.legend(lines, labels, loc="outside lower center", ncols=4)
+    ends = "; ".join(f"{name} {_plus_minus(results.values(name, what))}" for name in names)
+    return Picture(
+        figure,
+        f"One change at a time: dots are seeds, bars means. At the end, in {_unit(what)}: {ends}."
+        f"{levels_in_words(levels)}",
+    )
+
+
+def depth_curves(
+    results: Results, title: str = "", levels: Mapping[str, float] | None = None
+) -> Picture:
+    """Draw the final loss against depth for post-norm and pre-norm, with and without warm-up.
+
+    Args:
+        results: of `gptlab.experiments.depth`.
+        title: the finding.
+        levels: {name: loss} of what needs no training, in nats per token.
+    """
+    levels = levels or {}
+    groups: dict[tuple[str, bool], dict[int, np.ndarray]] = {}
+    for name in _measured(results):
+        about = results.variants[name]
+        key = (about["config"]["norm"], about["settings"]["warmup"] > 0)
+        groups.setdefault(key, {})[about["config"]["n_layer"]] = results.values(name)
+    figure, axes = new_figure(7.5, 4.4)
+    ax = axes[0, 0]
+    lines, said = [], []
+    for i, ((norm, warm), by_depth) in enumerate(sorted(groups.items())):
+        label = f"{norm}-norm, {'warm-up' if warm else 'no warm-up'}"
+        depths = sorted(by_depth)
+        means = [by_depth[d].mean() for d in depths]
+        looks = style(i)
+        marker = looks.pop("marker")
+        ax.plot(depths, means, **looks)
+        lines.append(Line2D([], [], marker=marker, label=label, **looks))
+        for d in depths:
+            # Side by side, or the dots of one kind hide those of another.
+            at = [d + 0.25 * (i - 1.5)] * len(by_depth[d])
+            ax.scatter(at, by_depth[d], color=looks["color"], marker=marker, s=22, zorder=3)
+        said.append(
+            f"{label}: {means[0]:.2f} at {depths[0]} layers, {means[-1]:.2f} at {depths[-1]}"
+        )
+    finish(
+        ax,
+        [*lines, *level_lines(ax, levels)],
+        xlabel="layers",
+        ylabel=LOSSES["val_loss"],
+        title=title or "Final loss by depth: lines are means, marks are seeds",
+        xticks=sorted({d for by_depth in groups.values() for d in by_depth}),
+    )
+    return Picture(figure, f"Final loss by depth. {'; '.join(said)}.{levels_in_words(levels)}")
+
+
+def _measured(results: Results) -> list[str]:
+    """Return the variants that have runs; where a comparison was stopped, some have none."""
+    return [name for name in results.variants if results.of(name)]
+
+
+def _unit(what: str) -> str:
+    return LOSSES[what].partition("(")[2].rstrip(")")
+
+
+def _plus_minus(ends: np.ndarray) -> str:
+    spread = f" ± {ends.std(ddof=1):.3f}" if len(ends) > 1 else ""
+    return f"{ends.mean():.3f}{spread}"

@@ -1,0 +1,115 @@
+"""One picture of each kind from made-up data, with names of the test's own choice."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+
+from gptlab import plots
+from gptlab.attention import causal_mask
+from gptlab.compare import Results, Run
+from gptlab.config import preset
+from gptlab.show.picture import Picture
+from gptlab.training import History
+
+LOOKS = 4
+
+
+def weights(n: int = 5) -> torch.Tensor:
+    """Causal attention weights (n, n) of random scores."""
+    torch.manual_seed(0)
+    return torch.randn(n, n).masked_fill(~causal_mask(n), -torch.inf).softmax(-1)
+
+
+def history(end: float = 2.0) -> History:
+    records = [
+        {
+            "tokens": 100.0 * look,
+            "train_loss": end + 3 - look,
+            "val_loss": end + LOOKS - look,
+            "val_bits_per_byte": (end + LOOKS - look) / 2,
+        }
+        for look in range(1, LOOKS + 1)
+    ]
+    return History(records, val_loss=end, val_bits_per_byte=end / 2)
+
+
+def results(losses: dict[str, list[float]], tokens: dict[str, int] | None = None) -> Results:
+    """Results with the given losses, one for each seed, as if they had been measured."""
+    runs = [
+        Run(
+            variant=name,
+            seed=seed,
+            parameters=10,
+            body_parameters=8,
+            tokens=(tokens or {}).get(name, 100),
+            val_loss=loss,
+            val_bits_per_byte=loss / 2,
+            tokens_per_second=5.0,
+            seconds=2.0,
+            curve=history(loss).records,
+            sample="",
+        )
+        for name, values in losses.items()
+        for seed, loss in enumerate(values)
+    ]
+    about = {name: {"config": preset("gpt2-tiny").to_dict(), "settings": {}} for name in losses}
+    return Results("made up", "a corpus", {}, about, runs)
+
+
+def depth_results(names: Sequence[str] = ("post", "pre")) -> Results:
+    """Results of two variants, one of each norm, with gradient norms at step 0."""
+    made = results({name: [2.0 + i, 2.1 + i] for i, name in enumerate(names)})
+    for name, norm in zip(names, ("post", "pre"), strict=True):
+        config = preset("gpt2-tiny", norm=norm).to_dict()
+        made.variants[name] = {"config": config, "settings": {"warmup": 0}}
+    for run in made.runs:
+        run.extra["grad_norms"] = {"0": [1e-9, 0.5, 0.25, 0.125]}
+    return made
+
+
+def sweep_results(exponent: float = 0.3) -> Results:
+    """Results that follow a power law of the number of tokens."""
+    tokens = {str(n): n for n in (10, 100, 1000)}
+    return results({name: [(5e4 / n) ** exponent] for name, n in tokens.items()}, tokens)
+
+
+#: name of the picture function -> a picture whose every name and title is one of those given (at
+#: least five, all different), or has them in it.
+PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
+    "arrows": lambda names: plots.arrows(dict(zip(names, [(2, 1), (1, 2), (-1, 1)], strict=False))),
+    "attention_grid": lambda names: plots.attention_grid(
+        weights().repeat(2, 2, 1, 1), names[:5], title=names[0]
+    ),
+    "attention_map": lambda names: plots.attention_map(weights(), names[:5]),
+    "attention_steps": lambda names: plots.attention_steps(
+        {names[0]: weights().log(), names[1]: weights()}, names[:5]
+    ),
+    "cost_by_length": lambda names: plots.cost_by_length(
+        [128, 256], {name: np.full((2, 3), 1e-3) + i for i, name in enumerate(names)}
+    ),
+    "depth_curves": lambda names: plots.depth_curves(
+        depth_results(names[:2]), title=names[0], levels={name: 1.0 for name in names}
+    ),
+    "gradient_norms": lambda names: plots.gradient_norms(depth_results(names[:2])),
+    "ladder_steps": lambda names: plots.ladder_steps(
+        results({name: [2.0 - i, 2.1 - i] for i, name in enumerate(names)}),
+        levels={name: 1.0 for name in names},
+    ),
+    "loss_curves": lambda names: plots.loss_curves(
+        results({name: [2.0 + i, 2.1 + i] for i, name in enumerate(names)}),
+        levels={name: 1.0 for name in names},
+    ),
+    "mask_map": lambda names: plots.mask_map(causal_mask(4), title=names[0]),
+    "next_token_bars": lambda names: plots.next_token_bars(
+        torch.arange(1, 6) / 15, names[:5], title=names[0]
+    ),
+    "parameter_bars": lambda names: plots.parameter_bars(preset("gpt1-tiny"), names[0]),
+    "reach_map": lambda names: plots.reach_map(preset("gpt3-tiny"), title=names[0]),
+    "scaling_law": lambda names: plots.scaling_law(
+        sweep_results(), "tokens", 0.1, title=names[0], levels={name: 9.0 for name in names}
+    ),
+    "score_variance": lambda names: plots.score_variance([1, 10, 100], samples=100),
+    "softmax_sharpness": lambda names: plots.softmax_sharpness(8),
+    "stream_growth": lambda names: plots.stream_growth({name: [1.0, 2.0] for name in names}),
+}

@@ -1,0 +1,51 @@
+"""Pictures of a model's weights add up and say how the stream and the gradients change."""
+
+import pytest
+import torch
+
+from gptlab import plots
+from gptlab.config import GPTConfig, preset
+from gptlab.model import GPT
+from tests.plots.made import depth_results
+
+VARIED = [
+    preset("gpt1"),
+    preset("gpt2"),
+    preset("gpt2-tiny", bias=False),
+    preset("gpt2-tiny", tie_weights=False),
+]
+
+
+@pytest.mark.parametrize("config", VARIED)
+def test_the_bars_add_up_to_the_model(config: GPTConfig) -> None:
+    with torch.device("meta"):
+        count = GPT(config).num_parameters()
+    said = plots.parameter_bars(config, "it").sentence
+    assert f"{count:,} in all" in said
+    assert ("output layer" in said) != config.tie_weights
+
+
+def test_the_bars_of_gpt1_are_those_of_its_formula() -> None:
+    said = plots.parameter_bars(preset("gpt1"), "GPT-1").sentence
+    d, layers = 768, 12
+    for part, count in {
+        "token embedding": 40_478 * d,
+        "position embedding": 512 * d,
+        "attention": layers * (4 * d * d + 4 * d),
+        "MLP": layers * (8 * d * d + 5 * d),
+        "LayerNorms": layers * 4 * d,
+    }.items():
+        assert f"{part} {count:,}" in said
+
+
+def test_growth_is_last_over_first() -> None:
+    said = plots.stream_growth({"scaled": [1.0, 1.1, 1.2], "plain": [1.0, 2.0, 4.0]}).sentence
+    assert "3 blocks" in said and "scaled ×1.2" in said and "plain ×4.0" in said
+
+
+def test_gradients_of_the_first_and_the_last_block() -> None:
+    results = depth_results(("a", "b"))
+    said = plots.gradient_norms(results, names=["b"]).sentence
+    assert said.endswith("step 0. b: 1e-09 in the first block, 0.125 in the last.")
+    with pytest.raises(ValueError, match="step 5; kept are: 0"):
+        plots.gradient_norms(results, step=5)
