@@ -20,6 +20,7 @@ from operator import index
 from pathlib import Path
 from typing import NamedTuple
 
+from gptlab.runtime.checks import whole_number
 from gptlab.text import fast_bpe
 from gptlab.text.bpe import BYTES, PIECES, join, learn_merges, printable, refuse_surrogates
 from gptlab.text.fast_bpe import END_OF_TEXT
@@ -232,6 +233,7 @@ class BPETokenizer(Tokenizer):
             raise ValueError(
                 f"vocab_size is {vocab_size}; the 256 bytes and {END_OF_TEXT} alone need 257."
             )
+        whole_number("vocab_size", vocab_size, most=2**20)  # beyond, the library takes all memory
         if not fast:
             return cls([(m.left, m.right) for m in learn_merges(text, n_merges)])
         return cls(fast_bpe.learn(text, n_merges))

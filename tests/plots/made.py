@@ -31,7 +31,8 @@ def history(end: float = 2.0) -> History:
         }
         for look in range(1, LOOKS + 1)
     ]
-    return History(records, val_loss=end, val_bits_per_byte=end / 2)
+    measured = {"val_loss": end, "val_bits_per_byte": end / 2}
+    return History(records, measured)
 
 
 def results(losses: dict[str, list[float]], tokens: dict[str, int] | None = None) -> Results:
