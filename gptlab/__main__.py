@@ -230,11 +230,14 @@ def _train(options: dict[str, Any]) -> int:
 def _compare(options: dict[str, Any]) -> int:
     from gptlab import compare, experiments, plots
     from gptlab.corpora import from_file
+    from gptlab.runtime.checks import whole_number
 
     if options["seeds"] < 3:
         raise ValueError(
             f"--seeds is {options['seeds']}; without at least 3 a spread means nothing."
         )
+    whole_number("--seeds", options["seeds"], most=1000)
+    whole_number("--tokens", options["tokens"], most=10**12)
     changes = _given(options, ["n_layer", "n_head", "n_embd"])
     settings = _settings(options, ())
     corpus = from_file(options["text"], options["tokenizer"], vocab_size=options["vocab_size"])

@@ -184,7 +184,7 @@ NUMBERS = {
         "batch-size", "learning-rate", "warmup", "vocab-size", "final-fraction", "steps",
     ],
     "generate": ["max-new-tokens", "temperature", "top-k", "top-p", "seed"],
-    "compare": ["seeds", "tokens", "n-layer", "n-head", "n-embd", "batch-size", "learning-rate"],
+    "compare": ["seeds", "tokens"],  # the others are those of train
 }  # fmt: skip
 EDGES = ["0", "-1", "1e-320", "1e308", "nan", "inf", "-inf", str(2**31), str(10**30), "1" * 5000]
 
@@ -197,8 +197,8 @@ def test_every_number_at_the_edge_has_a_meaning_or_one_line(
     run: tuple, text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],  # type: ignore[type-arg]
     command: str, option: str, edge: str,
 ) -> None:  # fmt: skip
-    if (option, edge) in {("max-new-tokens", "1e308")}:
-        pytest.skip("it would write for ever")
+    if option == "tokens" and edge == str(2**31):
+        pytest.skip("a number that means what it says, and would take days")
     shape = ["--n-layer", "1", "--n-head", "1", "--n-embd", "8", "--device", "cpu"]
     small = [*shape, "--text", str(text), "--out", str(tmp_path / "out"), "--batch-size", "4"]
     given = {
