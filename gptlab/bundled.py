@@ -5,17 +5,16 @@ Both are made by `python -m gptlab.experiments`, and can be made again with it.
 
 from __future__ import annotations
 
-from importlib.resources import as_file, files
+from importlib.resources import as_file
 
 from gptlab.checkpoints import load_model
 from gptlab.compare import Results
+from gptlab.data import DATA
 from gptlab.model import GPT
 from gptlab.tokenizer import Tokenizer
 
 #: The experiments whose measurements are bundled; `gptlab.experiments` makes them again.
 EXPERIMENTS = ("generations", "ladder", "depth", "sizes", "amounts", "rates", "rates-wide")
-
-DATA = files("gptlab") / "data"
 
 
 def load() -> tuple[GPT, Tokenizer]:

@@ -19,6 +19,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from gptlab.text.utf8 import lone_surrogate
+
 #: Copies, tests and tables; their docstrings are near-copies of one another.
 _SKIPPED = {"__pycache__", "encodings", "idlelib", "lib2to3", "test", "tests", "turtledemo"}
 #: Python's language reference: one long text whose parts repeat each other, so it is kept whole.
@@ -156,7 +158,7 @@ def _documents(name: str, path: Path) -> list[str]:
         texts = [value for value in values if isinstance(value, str)]
     else:
         texts = list(_docstrings(tree))
-    return [text.strip() for text in texts if text.strip() and _is_unicode(text)]
+    return [text.strip() for text in texts if text.strip() and lone_surrogate(text) is None]
 
 
 def _docstrings(node: ast.AST) -> Iterator[str]:
@@ -168,8 +170,3 @@ def _docstrings(node: ast.AST) -> Iterator[str]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.stmt | ast.excepthandler):
             yield from _docstrings(child)
-
-
-def _is_unicode(text: str) -> bool:
-    """Tell whether UTF-8 can write the text: a docstring may hold half a surrogate pair."""
-    return text.isascii() or not any(0xD800 <= ord(character) < 0xE000 for character in text)
