@@ -100,7 +100,6 @@ def _paragraphs(texts: list[str]) -> set[str]:
     return {part for part in parts if len(part) >= _PARAGRAPH}
 
 
-@cache
 def _modules(source: str) -> list[Module]:
     """List the source files of the standard library or of a package, in order of their names."""
     if source == "python":
@@ -112,17 +111,24 @@ def _modules(source: str) -> list[Module]:
                 f"there is no installed package {source!r}; install it, or leave it out of sources."
             )
         root, prefix = Path(spec.submodule_search_locations[0]), source + "."
-    modules = []
-    for path in _source_files(root):
-        name = prefix + ".".join(path.relative_to(root).with_suffix("").parts)
-        digest = hashlib.sha256(name.encode()).digest()
-        modules.append(Module(name, path, int.from_bytes(digest[:8], "big")))
+    modules = _modules_in(root, prefix)
     if not modules:
         raise FileNotFoundError(
             f"there are no Python source files of {source!r} in {root}: some Pythons come without "
             f"them. Use a Python from python.org, conda or your system's packages, or a text of "
             f"your own with corpora.from_file."
         )
+    return modules
+
+
+@cache
+def _modules_in(root: Path, prefix: str) -> list[Module]:
+    """List the source files below a folder; the prefix stands before their names."""
+    modules = []
+    for path in _source_files(root):
+        name = prefix + ".".join(path.relative_to(root).with_suffix("").parts)
+        digest = hashlib.sha256(name.encode()).digest()
+        modules.append(Module(name, path, int.from_bytes(digest[:8], "big")))
     return modules
 
 
