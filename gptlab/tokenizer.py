@@ -264,8 +264,12 @@ class BPETokenizer(Tokenizer):
 
         Characters newer than the Unicode tables of `tokenizers` may be split differently.
         """
-        done = [list(merge([word], self._ranks))[-1] for word in self._words(text)]
-        return [number for _, [word] in done for number in word]
+        ids: list[int] = []
+        for word in self._words(text):
+            for _, [joined] in merge([word], self._ranks):
+                word = joined
+            ids += word
+        return ids
 
     def merge_steps(self, text: str) -> list[MergeStep]:
         """List the splits that a text passes through: bytes first, its tokens last."""

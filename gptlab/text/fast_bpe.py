@@ -22,7 +22,7 @@ from gptlab.text.utf8 import refuse_surrogates
 _GPT2_SHA256 = "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5"
 
 _PART = 4_000  # characters: a long text is encoded in such parts, which the cores share
-_AT_ONCE = 256  # parts; between two such lots Ctrl-C is heard
+_AT_ONCE = 512  # parts; between two such lots Ctrl-C is heard
 
 
 def learn(text: str | Iterable[str], n_merges: int) -> list[tuple[bytes, bytes]]:
