@@ -29,9 +29,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from gptlab.config import GPTConfig
+from gptlab.data import DATA
 from gptlab.model import GPT
 from gptlab.runtime.atomic import flush
-from gptlab.runtime.data import DATA
 from gptlab.runtime.device import find_device
 from gptlab.runtime.optimizer_state import optimizer_tensors
 from gptlab.runtime.processes import full_tensor

@@ -6,25 +6,22 @@ the source, the two parts never share text, and batches are drawn from (seed, st
 
 from __future__ import annotations
 
-import io
+import hashlib
 import math
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from gptlab.text import documentation, files
-from gptlab.text.bpe import refuse_surrogates
-from gptlab.text.ids import Disk, Ids, temporary_folder, to_array
+from gptlab.text.encoding import Ids, encode, id_type
+from gptlab.text.utf8 import refuse_surrogates
 from gptlab.tokenizer import BPETokenizer, CharTokenizer, Tokenizer
 
-_LARGE = 64 * 2**20  # bytes; the ids of larger files stay on the disk
 _LEARN_FROM = 8 * 2**20  # bytes of training text that byte-level BPE is learned from
 
 
@@ -35,11 +32,13 @@ class Corpus:
     Attributes:
         name: what to call it.
         tokenizer: what made the ids.
-        train: ids of the training text, one-dimensional; memory-mapped if large.
+        train: ids of the training text, one-dimensional.
         val: ids of the validation text.
-        train_bytes: length of the training text in UTF-8.
-        val_bytes: length of the validation text in UTF-8.
+        train_bytes: length of the training text in UTF-8; a border between documents counts as
+            the blank line that would show it.
+        val_bytes: length of the validation text in UTF-8, likewise.
         split: how the two were told apart, in a few words.
+        documents: how many the text consists of.
     """
 
     name: str
@@ -49,6 +48,7 @@ class Corpus:
     train_bytes: int
     val_bytes: int
     split: str
+    documents: int = 1
 
     def batch(
         self, step: int, batch_size: int, n_ctx: int, seed: int, split: str = "train"
@@ -115,11 +115,21 @@ class Corpus:
     def describe(self) -> str:
         """Say in one sentence what the text is and how it was split."""
         kind = "characters" if isinstance(self.tokenizer, CharTokenizer) else "byte-level BPE"
+        documents = f"{self.documents:,} documents, " if self.documents > 1 else ""
         return (
             f"{self.name}: {self.train_bytes:,} bytes ({len(self.train):,} tokens) to train on and "
-            f"{self.val_bytes:,} bytes ({len(self.val):,} tokens) to validate on, {self.split}; "
+            f"{self.val_bytes:,} bytes ({len(self.val):,} tokens) to validate on, "
+            f"{documents}{self.split}; "
             f"{self.tokenizer.vocab_size:,} kinds of tokens ({kind})."
         )
+
+    def fingerprint(self) -> dict[str, str]:
+        """Tell the tokenizer, the training and the validation text by size and SHA-256."""
+        return {
+            "tokenizer": f"{self.tokenizer.vocab_size} ids, {_digest(self.tokenizer.to_json())}",
+            "training text": f"{len(self.train)} tokens, {_digest(self.train)}",
+            "validation text": f"{len(self.val)} tokens, {_digest(self.val)}",
+        }
 
     def check(self, n_ctx: int) -> None:
         """Make sure that both parts are long enough for windows of ``n_ctx`` tokens.
@@ -182,12 +192,15 @@ def python_docs(
     else:
         begin, end = [], "\n\n"
     ids = [
-        to_array([begin + tokenizer.encode(document + end) for document in part], tokenizer)
-        for part in (train, val)
+        np.fromiter(chain.from_iterable(begin + ids for ids in encoded), id_type(tokenizer))
+        for encoded in (
+            tokenizer.encode_batch(text + end for text in part) for part in (train, val)
+        )
     ]
     sizes = [sum(len(document.encode()) + 2 for document in part) for part in (train, val)]
     name = "Python docs" if sources == ("python",) else f"docs of {', '.join(sources)}"
-    return Corpus(name, tokenizer, ids[0], ids[1], sizes[0], sizes[1], "split by module")
+    split, count = "split by module", len(train) + len(val)
+    return Corpus(name, tokenizer, ids[0], ids[1], sizes[0], sizes[1], split, count)
 
 
 def from_text(
@@ -199,13 +212,13 @@ def from_text(
 ) -> Corpus:
     """Make a corpus of a text: its beginning to train on, its end to validate on.
 
-    Arguments and errors are those of `from_file`.
+    Arguments, documents and errors are those of `from_file`.
 
     Raises:
         ValueError: if the text is too short to split or holds a lone surrogate.
     """
-    data = refuse_surrogates(text).encode()
-    return _corpus(io.BytesIO(data), len(data), name, tokenizer, vocab_size, val_fraction, None)
+    data = refuse_surrogates(text).removeprefix("\ufeff").encode()
+    return _corpus(data, name, tokenizer, vocab_size, val_fraction)
 
 
 def from_file(
@@ -213,82 +226,59 @@ def from_file(
     tokenizer: str | Tokenizer = "bpe",
     vocab_size: int = 1024,
     val_fraction: float = 0.1,
-    cache: Path | str | None = None,
 ) -> Corpus:
     """Make a corpus of a text file in UTF-8: its beginning to train on, its end to validate on.
 
-    Files over 64 MB are read and encoded piece by piece, and their ids stay on the disk.
+    A line that is exactly ``<|endoftext|>`` separates documents. It is one token of byte-level BPE,
+    `start_id`, which also stands before the first document; by characters it is an empty line.
+
+    The text and its ids are held in memory. With the bpe tokenizer the ids take about as much room
+    as the text, with "char" twice as much.
 
     Args:
-        path: the file.
+        path: the file, or a pipe, which is read to its end.
         tokenizer: "char", one id for each character that stands anywhere in the file; "bpe",
             byte-level BPE learned from the training part; or a tokenizer that is there already.
         vocab_size: of the bpe tokenizer.
-        val_fraction: how much of the file to validate on, cut at the next line end if one is near.
-        cache: folder that keeps a large file's ids for the next time; without it they go into a
-            temporary folder until Python ends.
+        val_fraction: how much of the file to validate on, cut where the next document or line
+            begins if one is near.
 
     Raises:
-        FileNotFoundError, IsADirectoryError, PermissionError: if the file cannot be read.
-        ValueError: if it is empty, too short to split, or not UTF-8, or an argument is impossible.
+        FileNotFoundError, IsADirectoryError, OSError, PermissionError: if it cannot be read.
+        ValueError: if it is empty, too short to split, or not text in UTF-8; if it holds a
+            character that the given tokenizer does not know; or if an argument is impossible.
     """
-    path = Path(path)
-    try:
-        if path.is_dir():
-            raise IsADirectoryError(f"{path} is a folder; a corpus is made from one text file.")
-        file = path.open("rb")
-    except (FileNotFoundError, NotADirectoryError):
-        raise FileNotFoundError(f"there is no file {path.absolute()}; check the path.") from None
-    except PermissionError:
-        raise PermissionError(
-            f"you may not read {path}; change its permissions, or copy it."
-        ) from None
-    with file:
-        about = os.fstat(file.fileno())
-        disk = None
-        if about.st_size > _LARGE:
-            version = f"{path.absolute()} {about.st_size} {about.st_mtime_ns}"
-            disk = Disk(temporary_folder() if cache is None else Path(cache), version)
-        return _corpus(file, about.st_size, path.name, tokenizer, vocab_size, val_fraction, disk)
+    data, name = files.read(path)
+    return _corpus(data, name, tokenizer, vocab_size, val_fraction)
 
 
 def _corpus(
-    file: BinaryIO,
-    size: int,
-    name: str,
-    tokenizer: str | Tokenizer,
-    vocab_size: int,
-    val_fraction: float,
-    disk: Disk | None,
+    data: bytes, name: str, tokenizer: str | Tokenizer, vocab_size: int, val_fraction: float
 ) -> Corpus:
-    """Make a corpus of an open file, with its ids in memory or on the disk."""
+    """Make a corpus of a text's bytes."""
     if not 0 < val_fraction < 1:
         raise ValueError(f"val_fraction is {val_fraction}; it must lie between 0 and 1.")
-    start = len(files.BOM) if file.read(len(files.BOM)) == files.BOM else 0
-    if size == start:
+    last = files.end(data)
+    if last == 0:
         raise ValueError(f"{name} is empty; a corpus needs text.")
-    cut = files.cut(file, start, size, val_fraction)
-    if not start < cut < size:
+    cut = files.cut(data, last, val_fraction)
+    if not 0 < cut < last:
         raise ValueError(
-            f"{name} has only {size} bytes, which cannot be split into training and validation "
+            f"{name} has only {last} bytes, which cannot be split into training and validation "
             f"text by val_fraction {val_fraction}; use more text."
         )
-    every = -(-(cut - start) // _LEARN_FROM)
+    seen, unseen = files.pieces(data, 0, cut, name), files.pieces(data, cut, last, name)
+    every = -(-cut // _LEARN_FROM)
     tokenizer = _make_tokenizer(
         tokenizer,
         vocab_size,
-        islice(files.pieces(file, start, cut, name), 0, None, every),
-        chain(files.pieces(file, start, cut, name), files.pieces(file, cut, size, name)),
+        (piece.text for piece in islice(seen, 0, None, every)),
+        (piece.text for piece in chain(seen, unseen)),
     )
-    ids = []
-    for first, last in ((start, cut), (cut, size)):
-        encoded = map(tokenizer.encode, files.pieces(file, first, last, name))
-        if disk is None:
-            ids.append(to_array(encoded, tokenizer))
-        else:
-            ids.append(disk.keep(encoded, tokenizer, f"{first}-{last}"))
-    split = f"the last {(size - cut) / (size - start):.1%} of the text"
-    return Corpus(name, tokenizer, ids[0], ids[1], cut - start, size - cut, split)
+    train, val = encode(data, last, cut, name, tokenizer)
+    split = f"the last {(last - cut) / last:.1%} of the text"
+    documents = train.documents + val.documents
+    return Corpus(name, tokenizer, train.ids, val.ids, train.size, val.size, split, documents)
 
 
 def _make_tokenizer(
@@ -305,3 +295,8 @@ def _make_tokenizer(
             alphabet.update(piece)
         return CharTokenizer("".join(sorted(alphabet)))
     raise ValueError(f"tokenizer is {tokenizer!r}; it must be 'bpe', 'char' or a Tokenizer.")
+
+
+def _digest(what: str | Ids) -> str:
+    data = what.encode() if isinstance(what, str) else np.ascontiguousarray(what).data
+    return hashlib.sha256(data).hexdigest()[:16]

@@ -23,8 +23,8 @@ from torch import Tensor
 
 from gptlab.config import GPTConfig, preset
 from gptlab.model import GPT
-from gptlab.text.fast_bpe import END_OF_TEXT
 from gptlab.tokenizer import (
+    END_OF_TEXT,
     BPETokenizer,
     Tokenizer,
     load_tokenizer,

@@ -15,31 +15,32 @@ import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
 from operator import index
 from pathlib import Path
 from typing import NamedTuple
 
 from gptlab.runtime.checks import whole_number
-from gptlab.text import fast_bpe
-from gptlab.text.bpe import BYTES, PIECES, join, learn_merges, printable, refuse_surrogates
-from gptlab.text.fast_bpe import END_OF_TEXT
+from gptlab.text import bpe_files, fast_bpe
+from gptlab.text.bpe import BYTES, PIECES, learn_merges, merge, printable
+from gptlab.text.bpe import END_OF_TEXT as END_OF_TEXT  # for those who import this module
+from gptlab.text.utf8 import UnknownCharacterError, refuse_surrogates
 
 
 class Tokenizer(ABC):
     """What every tokenizer can do. Ids are 0 … vocab_size - 1.
 
     Attributes:
-        start_id: the id that begins a document.
-        special: text → id of the tokens that ordinary text never becomes.
+        special: text → id of the tokens that ordinary text never becomes; none in a tokenizer of
+            characters.
+        start_id: the id that begins a document: that of `END_OF_TEXT` where it is special,
+            else that of a line end.
     """
 
-    special: dict[str, int]
-
-    def __init__(self, pieces: Sequence[bytes], start_id: int) -> None:
+    def __init__(self, pieces: Sequence[bytes], start_id: int, special: dict[str, int]) -> None:
         """Remember the bytes behind each id."""
         self._pieces = list(pieces)
         self.start_id = start_id
+        self.special = special
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(vocab_size={self.vocab_size})"
@@ -71,6 +72,10 @@ class Tokenizer(ABC):
         Raises:
             ValueError: if the text cannot be written in these tokens; the message says where.
         """
+
+    def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
+        """Turn several texts into ids, each as `encode` does; quicker for many short ones."""
+        return [self.encode(text) for text in texts]
 
     @abstractmethod
     def to_json(self) -> str:
@@ -132,8 +137,7 @@ class CharTokenizer(Tokenizer):
             raise ValueError(f"the alphabet holds {twice[0]!r} more than once; list it once.")
         self.characters = characters
         self._ids = {character: number for number, character in enumerate(characters)}
-        self.special = {}
-        super().__init__([c.encode() for c in characters], start_id=self._ids.get("\n", 0))
+        super().__init__([c.encode() for c in characters], self._ids.get("\n", 0), special={})
 
     @classmethod
     def from_text(cls, text: str) -> CharTokenizer:
@@ -144,19 +148,15 @@ class CharTokenizer(Tokenizer):
         """Turn text into ids, one a character.
 
         Raises:
-            ValueError: if a character is not in the alphabet.
+            UnknownCharacterError: if a character is not in the alphabet.
         """
         try:
             return [self._ids[character] for character in text]
         except KeyError as error:
             character = error.args[0]
         refuse_surrogates(text)
-        raise ValueError(
-            f"the character {character!r} (U+{ord(character):04X}) at position "
-            f"{text.index(character)} is not among the {self.vocab_size} characters this tokenizer "
-            f"knows; leave it out, train on text that holds it, or use the bpe tokenizer, which "
-            f"can write any text."
-        )
+        where = f"at position {text.index(character)}"
+        raise UnknownCharacterError(character, where, self.vocab_size)
 
     def to_json(self) -> str:
         """Write the alphabet down."""
@@ -198,8 +198,8 @@ class BPETokenizer(Tokenizer):
         if pieces is None:
             learned = [left + right for left, right in self.merges]
             pieces = [*(bytes([byte]) for byte in BYTES), *learned, END_OF_TEXT.encode()]
-        self.special = special or {END_OF_TEXT: len(pieces) - 1}
-        super().__init__(pieces, self.special[END_OF_TEXT])
+        special = special or {END_OF_TEXT: len(pieces) - 1}
+        super().__init__(pieces, special[END_OF_TEXT], special)
         outside = set(self.special.values())
         id_of = {piece: n for n, piece in enumerate(self._pieces) if n not in outside}
         try:
@@ -218,7 +218,8 @@ class BPETokenizer(Tokenizer):
     ) -> BPETokenizer:
         """Learn merges from text until the vocabulary has the size asked for.
 
-        The vocabulary stays smaller if no pair of tokens is left that stands in the text twice.
+        The vocabulary stays smaller if no pair of tokens is left that stands in the text twice. It
+        says so when it takes longer than a moment, and Ctrl-C ends it.
 
         Args:
             text: one text, or several; merges never cross from one to the next.
@@ -260,70 +261,64 @@ class BPETokenizer(Tokenizer):
         """
         refuse_surrogates(text)
         if not allow_special:
-            return fast_bpe.encode(self._fast, text)
-        # Splitting at a group puts the names themselves at every second place.
-        parts = re.split("(" + "|".join(map(re.escape, self.special)) + ")", text)
+            return fast_bpe.encode(self._fast, [text])[0]
+        # Splitting at a group puts the names themselves at every second place. A name that begins
+        # with another stands before it.
+        names = sorted(self.special, key=len, reverse=True)
+        parts = re.split("(" + "|".join(map(re.escape, names)) + ")", text)
         return [
             number
             for place, part in enumerate(parts)
             for number in ([self.special[part]] if place % 2 else self.encode(part))
         ]
 
+    def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
+        """Turn several texts into ids, each as `encode` does; the processor's cores share them."""
+        return fast_bpe.encode(self._fast, map(refuse_surrogates, texts))
+
     def encode_slowly(self, text: str) -> list[int]:
         """Do what `encode` does, in Python that can be read.
 
         Characters newer than the Unicode tables of `tokenizers` may be split differently.
         """
-        refuse_surrogates(text)
-        ids = []
-        for piece in PIECES.findall(text):
-            word = [self._byte_ids[byte] for byte in piece.encode()]
-            while found := self._first_merge([word]):
-                pair, _, new = found
-                word = join(word, pair, new)
+        ids: list[int] = []
+        for word in self._words(text):
+            for _, [joined] in merge([word], self._ranks):
+                word = joined
             ids += word
         return ids
 
     def merge_steps(self, text: str) -> list[MergeStep]:
         """List the splits that a text passes through: bytes first, its tokens last."""
-        refuse_surrogates(text)
-        words = [[self._byte_ids[byte] for byte in p.encode()] for p in PIECES.findall(text)]
-        steps = [MergeStep(None, [t for word in words for t in self.tokens(word)])]
-        while found := self._first_merge(words):
-            pair, rank, new = found
-            words = [join(word, pair, new) for word in words]
-            steps.append(MergeStep(rank, [t for word in words for t in self.tokens(word)]))
-        return steps
+        return [
+            MergeStep(rank, [token for word in joined for token in self.tokens(word)])
+            for rank, joined in merge(self._words(text), self._ranks)
+        ]
+
+    def _words(self, text: str) -> list[list[int]]:
+        """Return the ids of the bytes in each piece of the text."""
+        pieces = PIECES.findall(refuse_surrogates(text))
+        return [[self._byte_ids[byte] for byte in piece.encode()] for piece in pieces]
 
     def to_json(self) -> str:
         """Write a `tokenizer.json` that Hugging Face `tokenizers` reads too."""
         return self._fast.to_str()
 
-    def _first_merge(self, words: list[list[int]]) -> tuple[tuple[int, int], int, int] | None:
-        """Find the pair that was learned first: (pair, rank, new id), or None."""
-        pairs = {pair for word in words for pair in pairwise(word) if pair in self._ranks}
-        if not pairs:
-            return None
-        pair = min(pairs, key=self._ranks.__getitem__)
-        return pair, *self._ranks[pair]
-
 
 def load_tokenizer(folder: Path | str) -> Tokenizer:
     """Read a tokenizer from the `tokenizer.json` in a folder, or from that file itself.
 
-    Reads what `Tokenizer.save` wrote, and GPT-2-style byte-level BPE by other tools.
+    Reads what `Tokenizer.save` wrote, GPT-2-style byte-level BPE by other tools, and a folder with
+    GPT-2's own pair of files, `vocab.json` and `merges.txt`.
 
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if the file is damaged or holds another kind of tokenizer.
     """
-    path = Path(folder)
-    path = path if path.is_file() else path / "tokenizer.json"
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no tokenizer at {path}; save one with tokenizer.save.")
+    path = bpe_files.find(Path(folder))
     try:
-        return tokenizer_from_json(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        return tokenizer_from_json(bpe_files.load(path))
+    except (ValueError, TypeError) as error:
         raise ValueError(f"{path} holds no tokenizer that can be used here: {error}") from None
 
 
@@ -337,7 +332,7 @@ def tokenizer_from_json(text: str) -> Tokenizer:
         data = json.loads(text)
         if data.get("type") == "char":
             return CharTokenizer(data["characters"])
-        merges, pieces, special = fast_bpe.read(data)
+        merges, pieces, special = bpe_files.read(data)
         return BPETokenizer(merges, pieces=pieces, special=special)
     except json.JSONDecodeError as error:
         raise ValueError(f"it is not JSON ({error}).") from None

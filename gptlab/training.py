@@ -161,6 +161,7 @@ class _Run:
     ) -> None:
         self.objective, self.settings, self.out, self.watch = objective, settings, out, watch
         self.world = world
+        self.fingerprint = {} if out is None else objective.fingerprint()
         size = objective.batch(0, settings)[0].numel()
         # Two operations a weight and token forward, four backward (Kaplan et al. 2020, 2.1).
         work = 6 * model.num_parameters() * size * settings.steps
@@ -286,7 +287,7 @@ class _Run:
             optimizer=self.optimizer,
             state={
                 "settings": asdict(self.settings),
-                "objective": self.objective.fingerprint(),
+                "objective": self.fingerprint,
                 "history": asdict(self.history),
                 "tokens": self.tokens,
                 "losses": self.losses,
@@ -324,7 +325,7 @@ class _Run:
 
     def _check_same(self, checkpoint: checkpoints.Checkpoint) -> None:
         """Refuse to go on with other data or settings than the run was started with."""
-        before, now = checkpoint.state["objective"], self.objective.fingerprint()
+        before, now = checkpoint.state["objective"], self.fingerprint
         if changed := [name for name in now if before.get(name) != now[name]]:
             was = "; ".join(f"{name} was {before.get(name)}, is {now[name]}" for name in changed)
             raise ValueError(

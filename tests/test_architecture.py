@@ -16,6 +16,7 @@ ROOT = Path(gptlab.__file__).parent
 #: a module of it is named by itself. In a room, anything may import anything as long as it is no
 #: circle.
 ORDER = [
+    "data",
     "runtime.checks",
     "config",
     "attention",

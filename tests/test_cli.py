@@ -1,8 +1,10 @@
 """The command line as a script sees it: last line, streams, exit codes."""
 
+import io
 import json
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -14,8 +16,29 @@ TINY = ["--n-layer", "1", "--n-head", "2", "--n-embd", "16", "--device", "cpu"]
 
 
 def gptlab(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a command as a script would, in this process: starting Python takes seconds."""
+    out, err = io.StringIO(), io.StringIO()
+    command = list(map(str, arguments))
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            code = main(command)
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+    return subprocess.CompletedProcess(command, code, out.getvalue(), err.getvalue())
+
+
+def new_process(*arguments: object) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "gptlab", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(command, capture_output=True, timeout=300, check=False)
+
+
+def test_a_new_process_says_what_this_one_does(run: tuple) -> None:  # type: ignore[type-arg]
+    out, _ = run
+    options = ["generate", "--model", out, "--prompt", "the ", "--max-new-tokens", 20, "--seed", 3]
+    there, here = new_process(*options), gptlab(*options)
+    assert there.returncode == 0 and there.stderr == b""
+    assert there.stdout.decode() == here.stdout
+    assert new_process("generate", "--model", "nowhere").returncode == 2
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +53,7 @@ def run(text: Path) -> tuple[Path, subprocess.CompletedProcess[str]]:
     out = text.parent / "run"
     done = gptlab(
         "train", "--text", text, "--preset", "gpt2", "--tokenizer", "char", *TINY, "--n-ctx", 16,
-        "--batch-size", 4, "--steps", 60, "--dropout", 0, "--seed", 1, "--out", out,
+        "--batch-size", 4, "--steps", 60, "--warmup", 5, "--dropout", 0, "--seed", 1, "--out", out,
     )  # fmt: skip
     return out, done
 
@@ -48,7 +71,7 @@ def test_train_ends_with_one_json_object(run: tuple) -> None:  # type: ignore[ty
 def test_train_resumes_and_refuses_to_overwrite(run: tuple, text: Path) -> None:  # type: ignore[type-arg]
     out, done = run
     same = ["train", "--text", text, "--tokenizer", "char", *TINY, "--n-ctx", 16, "--batch-size", 4]
-    same += ["--steps", 60, "--out", out]
+    same += ["--steps", 60, "--warmup", 5, "--out", out]
     again = gptlab(*same)
     assert again.returncode == 2 and "already holds a run" in again.stderr
     resumed = gptlab(*same, "--resume")
@@ -92,8 +115,8 @@ def test_a_run_goes_on_with_what_it_was_started_with(tmp_path: Path) -> None:
 
 def test_a_run_that_cannot_grow_says_why(run: tuple, text: Path) -> None:  # type: ignore[type-arg]
     out, _ = run
-    more = ["--tokenizer", "char", "--n-ctx", 16, "--batch-size", 4, "--steps", 90, "--resume"]
-    done = gptlab("train", "--text", text, *TINY, *more, "--out", out)
+    more = ["--tokenizer", "char", "--n-ctx", 16, "--batch-size", 4, "--warmup", 5]
+    done = gptlab("train", "--text", text, *TINY, *more, "--steps", 90, "--out", out, "--resume")
     assert done.returncode == 2 and "laid out for 60 steps" in done.stderr
 
 
@@ -102,10 +125,11 @@ def test_compiling_that_was_asked_for_and_fails_is_one_line(
 ) -> None:
     monkeypatch.setenv("CXX", "/bin/false")
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
-    done = train_on(text, tmp_path / "run", "--steps", 4, "--compile")
-    assert done.returncode == 1
-    assert done.stderr.strip().splitlines()[-1].startswith("gptlab: torch.compile failed here")
-    assert "Traceback" not in done.stderr
+    small = [*TINY, "--n-ctx", 16, "--batch-size", 2, "--steps", 4, "--vocab-size", 300]
+    done = new_process("train", "--text", text, "--out", tmp_path / "run", *small, "--compile")
+    said = done.stderr.decode()
+    assert done.returncode == 1 and "Traceback" not in said
+    assert said.strip().splitlines()[-1].startswith("gptlab: torch.compile failed here")
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
@@ -115,14 +139,13 @@ def test_every_command_ends_whatever_the_terminal_can_write(
     text = tmp_path / "中文.txt"
     text.write_text("注意力 → 机制 ☃ é\n" * 300, encoding="utf-8")
     monkeypatch.setenv("PYTHONIOENCODING", encoding)
-    trained = train_on(text, tmp_path / "run", "--steps", 2, "--tokenizer", "char")
+    small = [*TINY, "--n-ctx", 16, "--batch-size", 2, "--steps", 2, "--tokenizer", "char"]
+    trained = new_process("train", "--text", text, *small, "--out", tmp_path / "run")
     assert trained.returncode == 0, trained.stderr
-    assert json.loads(trained.stdout.splitlines()[-1])["steps"] == 2
-    command = [sys.executable, "-m", "gptlab", "generate", "--model", str(tmp_path / "run")]
-    command += ["--max-new-tokens", "30", "--seed", "1"]
-    plain = subprocess.run(command, capture_output=True, check=True)
-    assert plain.stdout.decode(encoding)
-    whole = subprocess.run([*command, "--json"], capture_output=True, check=True)
+    assert json.loads(trained.stdout.decode(encoding).splitlines()[-1])["steps"] == 2
+    command = ["generate", "--model", tmp_path / "run", "--max-new-tokens", 30, "--seed", 1]
+    plain, whole = new_process(*command), new_process(*command, "--json")
+    assert plain.returncode == whole.returncode == 0 and plain.stdout.decode(encoding)
     written = json.loads(whole.stdout.decode(encoding))["text"]
     assert len(written) == 30 and set(written) <= set(text.read_text(encoding="utf-8"))
 

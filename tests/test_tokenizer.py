@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import random
-from itertools import pairwise
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,23 +15,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gptlab.text.bpe import BYTES, PIECES, SYMBOLS, Merge, learn_merges, printable
+from gptlab.text.bpe import BYTES, SYMBOLS, learn_merges
 from gptlab.tokenizer import (
+    END_OF_TEXT,
     BPETokenizer,
     CharTokenizer,
     Tokenizer,
     load_tokenizer,
     tokenizer_from_json,
 )
+from tests.text.samples import CHINESE, DNA, EMOJI, EVERYTHING, TEXTS
 
-ENGLISH = "low lower lowest new newer newest, it's we'll  he\n\tran 2024 times!\n" * 3
-CHINESE = "预训练语言模型学习预测下一个词。语言模型,语言。\n你好,世界!" * 4
-EMOJI = "👩‍👩‍👧‍👦 family 🙂🙂🙂 e\u0301e\u0301 na\u00efve 🇨🇳🇨🇳 \x00\x1b[0m\r\n" * 3
-REPEATED = "aaaaaaaaa aaaa aaaaaaa ababababab bababa =======\n-----\n        x\n" * 2
-TEXTS = {"English": ENGLISH, "Chinese": CHINESE, "emoji": EMOJI, "repeated": REPEATED}
-EVERYTHING = "".join(TEXTS.values())
-
-few = settings(deadline=None, max_examples=100)
+few = settings(max_examples=100)
 #: Characters that every Unicode table of the last ten years agrees on.
 LONG_KNOWN = st.one_of(
     st.characters(max_codepoint=0x24F),
@@ -96,7 +92,7 @@ def test_a_stream_comes_as_its_ids_do(bpe: BPETokenizer) -> None:
 # Two ways of BPE
 
 
-@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+@pytest.mark.parametrize("text", [*TEXTS.values(), DNA], ids=[*TEXTS, "DNA"])
 @pytest.mark.parametrize("vocab_size", [257, 300, 5000])
 def test_both_ways_learn_the_same(text: str, vocab_size: int) -> None:
     fast = BPETokenizer.train(text, vocab_size)
@@ -132,39 +128,6 @@ def test_a_long_text_is_cut_where_nothing_changes(bpe: BPETokenizer, seed: int) 
     assert bpe.encode(text) == whole.ids
 
 
-def test_learning_is_counting_pairs_again_and_again() -> None:
-    """The oracle is the definition: count all pairs anew before each merge."""
-    order = {bytes([byte]): n for n, byte in enumerate(BYTES)}
-    words = [[bytes([b]) for b in piece.encode()] for piece in PIECES.findall(EVERYTHING)]
-    for merge in learn_merges(EVERYTHING, 60):
-        counts: dict[tuple[bytes, bytes], int] = {}
-        for word in words:
-            for pair in pairwise(word):
-                counts[pair] = counts.get(pair, 0) + 1
-        best = min(counts, key=lambda p: (-counts[p], order[p[0]], order[p[1]]))
-        assert (merge.left, merge.right, merge.count) == (*best, counts[best])
-        order[merge.token] = 256 + merge.rank
-        for word in words:
-            place = 0
-            while place < len(word) - 1:
-                if (word[place], word[place + 1]) == best:
-                    word[place : place + 2] = [merge.token]
-                place += 1
-
-
-def test_learning_can_be_watched() -> None:
-    merges = learn_merges("low low low lower")
-    assert next(merges) == Merge(0, b"l", b"o", 4)
-    assert str(next(merges)) == "lo + w → low (4 times)"
-    assert str(next(merges)) == "␣ + low → ␣low (3 times)"
-    assert list(merges) == []  # nothing else stands twice
-
-
-def test_merges_do_not_cross_texts() -> None:
-    assert list(learn_merges(["ab", "ab"])) == [Merge(0, b"a", b"b", 2)]
-    assert list(learn_merges(["a", "b", "a", "b"])) == []
-
-
 def test_merge_steps_go_from_bytes_to_tokens() -> None:
     tokenizer = BPETokenizer([(b"l", b"o"), (b"lo", b"w"), (b"e", b"r"), (b" ", b"low")])
     steps = tokenizer.merge_steps("low lower")
@@ -175,14 +138,45 @@ def test_merge_steps_go_from_bytes_to_tokens() -> None:
     assert tokenizer.merge_steps("") == [(None, [])]
 
 
-def test_pieces_are_split_as_by_the_library() -> None:
-    splitter = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
-    ranges = [(0, 0x250), (0x300, 0x370), (0x391, 0x3A2), (0x410, 0x450), (0x5D0, 0x5EB)]
-    ranges += [(0x621, 0x64B), (0x2000, 0x2070), (0x3000, 0x3097), (0x1F300, 0x1F650)]
-    for code in [code for first, end in ranges for code in range(first, end)]:
-        text = f"a{chr(code)}1{chr(code)}!{chr(code)} {chr(code)} 's"
-        theirs = [len(symbols) for symbols, _ in splitter.pre_tokenize_str(text)]
-        assert [len(piece.encode()) for piece in PIECES.findall(text)] == theirs, hex(code)
+def test_both_ways_encode_every_character(bpe: BPETokenizer) -> None:
+    everything = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
+    for start in range(0, len(everything), 200):
+        text = "".join(everything[start : start + 200])
+        ids = bpe.encode(text)
+        assert ids == bpe.encode_slowly(text)
+        assert bpe.decode(ids) == text
+
+
+# Much text
+
+
+def growth(job: Callable[[int], object], size: int) -> float:
+    """Return how many times longer a job takes with four times as much: the best of three."""
+
+    def seconds(size: int) -> float:
+        began = time.perf_counter()
+        job(size)
+        return time.perf_counter() - began
+
+    job(size)
+    return min(seconds(4 * size) for _ in range(3)) / min(seconds(size) for _ in range(3))
+
+
+@pytest.mark.parametrize("character", ["a", " ", "=", "语", "\n"])
+def test_encoding_one_character_again_and_again_takes_time_like_the_text(
+    bpe: BPETokenizer, character: str
+) -> None:
+    assert bpe.decode(bpe.encode(character * 100_000)) == character * 100_000
+    grown = growth(lambda size: bpe.encode(character * size), 50_000)
+    assert grown < 9  # 4 if it grows like the text, 16 if like its square
+
+
+def test_learning_from_one_long_word_takes_time_like_the_text() -> None:
+    draw = random.Random(0)
+    grown = growth(
+        lambda size: BPETokenizer.train("".join(draw.choices("ACGT", k=size)), 600), 40_000
+    )
+    assert grown < 9
 
 
 # Ids
@@ -233,31 +227,22 @@ def test_ids_may_come_from_arrays(bpe: BPETokenizer) -> None:
     assert bpe.decode(torch.tensor(ids)) == CHINESE
 
 
-# What is shown
-
-
-@pytest.mark.parametrize(
-    ("piece", "shown"),
-    [
-        (b" the", "␣the"),
-        (b"\n\t\x00\x1b", r"\n\t\x00\x1b"),
-        ("语".encode(), "语"),
-        (b"\xe4", "‹e4›"),
-        (b" \xe4\xbd", "␣‹e4›‹bd›"),
-        ("\u202e\u200d\u00a0".encode(), r"\u202e\u200d\xa0"),
-        ("\u0301".encode(), "◌\u0301"),
-        ("e\u0301".encode(), "e\u0301"),
-        (b"<script>", "<script>"),
-    ],
-)
-def test_nothing_of_a_token_stays_unseen(piece: bytes, shown: str) -> None:
-    assert printable(piece) == shown
-
-
 def test_tokens_show_each_id(bpe: BPETokenizer) -> None:
     assert BPETokenizer([]).tokens(BPETokenizer([]).encode("é ")) == ["‹c3›", "‹a9›", "␣"]
     assert CharTokenizer("\na").tokens([0, 1]) == ["\\n", "a"]
     assert all(token.isprintable() for token in bpe.tokens(range(bpe.vocab_size)))
+
+
+def test_a_batch_is_its_texts_one_by_one(bpe: BPETokenizer) -> None:
+    texts = ["", CHINESE * 50, "", "a", EMOJI, ""]
+    for tokenizer in (bpe, CharTokenizer.from_text("".join(texts))):
+        assert tokenizer.encode_batch(iter(texts)) == [tokenizer.encode(text) for text in texts]
+    assert bpe.encode_batch([]) == []
+
+
+def test_a_document_begins_with_the_end_of_text_or_a_line_end(bpe: BPETokenizer) -> None:
+    assert bpe.special == {END_OF_TEXT: bpe.start_id}
+    assert CharTokenizer("a\n").special == {}
 
 
 # Errors
@@ -386,6 +371,26 @@ def test_damaged_and_foreign_files_are_refused(bpe: BPETokenizer, tmp_path: Path
         load_tokenizer(tmp_path)
 
 
+def test_tokens_a_user_added_are_kept(bpe: BPETokenizer, tmp_path: Path) -> None:
+    theirs = tokenizers.Tokenizer.from_str(bpe.to_json())
+    theirs.add_tokens(["<turn>"])
+    theirs.add_special_tokens(["<turn>s", "<pad>"])
+    theirs.save(str(tmp_path / "tokenizer.json"))
+    ours = load_tokenizer(tmp_path)
+    for tokenizer in (ours, load_from_json(ours)):
+        assert tokenizer.vocab_size == bpe.vocab_size + 3 == theirs.get_vocab_size()
+        assert tokenizer.start_id == bpe.start_id
+        assert tokenizer.decode([400, 401, 402]) == "<turn><turn>s<pad>"
+        assert tokenizer.encode("<turn>s") == bpe.encode("<turn>s")  # ordinary text
+    assert isinstance(ours, BPETokenizer)
+    assert ours.encode("<turn>sa<turn>", allow_special=True) == [401, *bpe.encode("a"), 400]
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"no tokenizer at .*tokenizer\.json"):
+    with pytest.raises(FileNotFoundError, match=r"folder .* has no tokenizer files.*vocab\.json"):
         load_tokenizer(tmp_path)
+    (tmp_path / "vocab.json").write_text("{}")  # one of the two files alone
+    with pytest.raises(FileNotFoundError, match=r"neither tokenizer\.json nor"):
+        load_tokenizer(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"no tokenizer at .*nowhere; check the path"):
+        load_tokenizer(tmp_path / "nowhere")

@@ -13,10 +13,9 @@ from pathlib import Path
 
 from gptlab import compare
 from gptlab.corpora import python_docs
+from gptlab.data import DATA
 from gptlab.experiments import EXPERIMENTS
 from gptlab.experiments.bundled_model import train_bundled
-
-_DATA = Path(__file__).parents[1] / "data"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,7 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m gptlab.experiments", description=__doc__)
     parser.add_argument("name", choices=("model", *EXPERIMENTS))
     parser.add_argument("--seeds", type=int, default=3, help="runs a variant (%(default)s)")
-    parser.add_argument("--out", type=Path, default=_DATA, help="folder (the package's own)")
+    parser.add_argument(
+        "--out", type=Path, default=Path(str(DATA)), help="folder (the package's own)"
+    )
     options = parser.parse_args(arguments)
     if options.name == "model":
         train_bundled(python_docs("bpe"), options.out / "model")

@@ -1,4 +1,4 @@
-"""Byte-level BPE, written to be read: pieces of text, bytes, and learning which of them to join.
+"""Byte-level BPE, written to be read: pieces of text, bytes, and which of them to join.
 
 GPT-2's tokenizer (GPT-2, section 2.2) is byte-pair encoding (Sennrich et al. 2016, section 3.2) on
 the bytes of UTF-8. Learning it is one idea repeated: join the most frequent pair of neighbours.
@@ -15,6 +15,11 @@ from itertools import islice, pairwise
 
 import regex
 
+from gptlab.text.utf8 import refuse_surrogates
+
+#: The token with which documents begin, and the line that separates them in a text file.
+END_OF_TEXT = "<|endoftext|>"
+
 #: GPT-2's pre-tokenisation: contractions, words, numbers, other signs, spaces. Merges never cross
 #: the border between two such pieces.
 PIECES = regex.compile(r"'(?:[sdmt]|ll|re|ve)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+")
@@ -25,6 +30,33 @@ BYTES = _VISIBLE + sorted(set(range(256)) - set(_VISIBLE))
 
 #: GPT-2's files write each byte as one visible character, the other bytes as those after Latin-1.
 SYMBOLS = dict(zip(BYTES, map(chr, [*_VISIBLE, *range(0x100, 0x144)]), strict=True))
+
+#: Merges are learned from this many bytes of a piece at a time, for joining two tokens takes as
+#: long as the words they stand in: a text without spaces would be one word. The longest piece in
+#: the documentation of Python, NumPy, Matplotlib and PyTorch has 166 bytes.
+LONGEST_WORD = 256
+
+#: Where a text can be cut and no token changes: between a letter, number or sign and the space or
+#: line end after it. No piece spans that: where one holds both kinds, the space comes first.
+_BORDER = r"[\p{L}\p{N}\p{P}\p{S}](?=[ \n])"
+_NEXT_BORDER = regex.compile(_BORDER)
+_LAST_BORDER = regex.compile(r"(?r)" + _BORDER)
+
+
+def next_border(text: str, start: int) -> int:
+    """Return the first place after ``start`` where the text can be cut, or its end."""
+    found = _NEXT_BORDER.search(text, start)
+    return found.end() if found else len(text)
+
+
+def last_border(text: str) -> int:
+    """Return the last place where the text can be cut, or 0."""
+    found = _LAST_BORDER.search(text)
+    return found.end() if found else 0
+
+
+Pair = tuple[int, int]
+Ranks = dict[Pair, tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -57,7 +89,8 @@ def learn_merges(text: str | Iterable[str], n_merges: int | None = None) -> Iter
     """Learn byte-level BPE, one merge at a time.
 
     Each step joins the pair of neighbours that is most frequent now; of equally frequent pairs, the
-    one with the smaller ids. It ends early when no pair stands anywhere twice.
+    one with the smaller ids. It ends early when no pair stands anywhere twice. A piece of text
+    longer than `LONGEST_WORD` bytes is read as several words.
 
     Args:
         text: one text, or several; merges never cross from one to the next.
@@ -73,12 +106,12 @@ def learn_merges(text: str | Iterable[str], n_merges: int | None = None) -> Iter
 
 
 def _learn(text: str | Iterable[str]) -> Iterator[Merge]:
-    seen: Counter[str] = Counter()
+    seen: Counter[bytes] = Counter()
     for part in [text] if isinstance(text, str) else text:
-        seen.update(PIECES.findall(refuse_surrogates(part)))
+        seen.update(_words(refuse_surrogates(part)))
     # A word that stands a thousand times in the text is worked on once.
     id_of = {byte: number for number, byte in enumerate(BYTES)}
-    words = [[id_of[byte] for byte in word.encode()] for word in seen]
+    words = [[id_of[byte] for byte in word] for word in seen]
     times = list(seen.values())
 
     counts: Counter[tuple[int, int]] = Counter()
@@ -116,6 +149,14 @@ def _learn(text: str | Iterable[str]) -> Iterator[Merge]:
         yield merge
 
 
+def _words(text: str) -> Iterator[bytes]:
+    """Yield the words to learn from: pieces of the text, long ones in parts."""
+    for piece in PIECES.findall(text):
+        word = piece.encode()
+        for start in range(0, len(word), LONGEST_WORD):
+            yield word[start : start + LONGEST_WORD]
+
+
 def join(word: list[int], pair: tuple[int, int], new: int) -> list[int]:
     """Replace each occurrence of a pair of neighbours by one id, from left to right."""
     joined = []
@@ -128,6 +169,24 @@ def join(word: list[int], pair: tuple[int, int], new: int) -> list[int]:
             joined.append(word[place])
             place += 1
     return joined
+
+
+def merge(words: list[list[int]], ranks: Ranks) -> Iterator[tuple[int | None, list[list[int]]]]:
+    """Join, again and again, the pair of neighbours that was learned first.
+
+    Args:
+        words: ids, one list a word.
+        ranks: for each pair that was learned, its rank and the new token's id.
+
+    Yields:
+        the rank of the merge just made and the words after it; at first None and the words given.
+    """
+    yield None, words
+    while pairs := {pair for word in words for pair in pairwise(word) if pair in ranks}:
+        pair = min(pairs, key=ranks.__getitem__)
+        rank, new = ranks[pair]
+        words = [join(word, pair, new) for word in words]
+        yield rank, words
 
 
 def printable(piece: bytes) -> str:
@@ -150,20 +209,3 @@ def printable(piece: bytes) -> str:
         else:
             shown.append(character)
     return "".join(shown)
-
-
-def refuse_surrogates(text: str) -> str:
-    """Return the text, if UTF-8 can write it.
-
-    Raises:
-        ValueError: if it holds a lone surrogate.
-    """
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise ValueError(
-            f"the text holds U+{ord(text[error.start]):04X} at position {error.start}, a lone "
-            f"surrogate: half of a character, which UTF-8 cannot write. Remove it, or replace all "
-            f"of them with text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')."
-        ) from None
-    return text

@@ -19,6 +19,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from gptlab.text.utf8 import lone_surrogate
+
 #: Copies, tests and tables; their docstrings are near-copies of one another.
 _SKIPPED = {"__pycache__", "encodings", "idlelib", "lib2to3", "test", "tests", "turtledemo"}
 #: Python's language reference: one long text whose parts repeat each other, so it is kept whole.
@@ -98,7 +100,6 @@ def _paragraphs(texts: list[str]) -> set[str]:
     return {part for part in parts if len(part) >= _PARAGRAPH}
 
 
-@cache
 def _modules(source: str) -> list[Module]:
     """List the source files of the standard library or of a package, in order of their names."""
     if source == "python":
@@ -110,17 +111,24 @@ def _modules(source: str) -> list[Module]:
                 f"there is no installed package {source!r}; install it, or leave it out of sources."
             )
         root, prefix = Path(spec.submodule_search_locations[0]), source + "."
-    modules = []
-    for path in _source_files(root):
-        name = prefix + ".".join(path.relative_to(root).with_suffix("").parts)
-        digest = hashlib.sha256(name.encode()).digest()
-        modules.append(Module(name, path, int.from_bytes(digest[:8], "big")))
+    modules = _modules_in(root, prefix)
     if not modules:
         raise FileNotFoundError(
             f"there are no Python source files of {source!r} in {root}: some Pythons come without "
             f"them. Use a Python from python.org, conda or your system's packages, or a text of "
             f"your own with corpora.from_file."
         )
+    return modules
+
+
+@cache
+def _modules_in(root: Path, prefix: str) -> list[Module]:
+    """List the source files below a folder; the prefix stands before their names."""
+    modules = []
+    for path in _source_files(root):
+        name = prefix + ".".join(path.relative_to(root).with_suffix("").parts)
+        digest = hashlib.sha256(name.encode()).digest()
+        modules.append(Module(name, path, int.from_bytes(digest[:8], "big")))
     return modules
 
 
@@ -156,7 +164,7 @@ def _documents(name: str, path: Path) -> list[str]:
         texts = [value for value in values if isinstance(value, str)]
     else:
         texts = list(_docstrings(tree))
-    return [text.strip() for text in texts if text.strip() and _is_unicode(text)]
+    return [text.strip() for text in texts if text.strip() and lone_surrogate(text) is None]
 
 
 def _docstrings(node: ast.AST) -> Iterator[str]:
@@ -168,8 +176,3 @@ def _docstrings(node: ast.AST) -> Iterator[str]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.stmt | ast.excepthandler):
             yield from _docstrings(child)
-
-
-def _is_unicode(text: str) -> bool:
-    """Tell whether UTF-8 can write the text: a docstring may hold half a surrogate pair."""
-    return text.isascii() or not any(0xD800 <= ord(character) < 0xE000 for character in text)

@@ -6,8 +6,8 @@ import torch
 from gptlab import experiments
 from gptlab.checkpoints import load, load_bundled
 from gptlab.config import GPTConfig, preset
+from gptlab.data import DATA
 from gptlab.generation import Sampling, generate
-from gptlab.runtime.data import DATA
 from gptlab.settings import TrainSettings
 
 

@@ -21,9 +21,9 @@ from transformers import (
 
 from gptlab import huggingface
 from gptlab.config import preset
+from gptlab.data import DATA
 from gptlab.generation import Sampling, generate
 from gptlab.model import GPT
-from gptlab.runtime.data import DATA
 from gptlab.tokenizer import BPETokenizer, CharTokenizer
 
 TEXT = "the name of the file, or the names of the files in the folder. " * 20
