@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from gptlab.config import GPT3_TABLE, GPTConfig, preset
     from gptlab.corpora import from_file, from_text, python_docs
     from gptlab.generation import Sampling, generate, sample, stream
-    from gptlab.model import GPT, Block
+    from gptlab.model import GPT, Block, CausalSelfAttention
     from gptlab.objective import evaluate
+    from gptlab.runtime.fast_attention import fast_attend
     from gptlab.runtime.scale import describe, pick, scale
     from gptlab.settings import TrainSettings
     from gptlab.show.table import Table
@@ -46,8 +47,10 @@ _HOME = {
     "sample": "generation",
     "stream": "generation",
     "Block": "model",
+    "CausalSelfAttention": "model",
     "GPT": "model",
     "evaluate": "objective",
+    "fast_attend": "runtime.fast_attention",
     "describe": "runtime.scale",
     "pick": "runtime.scale",
     "scale": "runtime.scale",
@@ -66,6 +69,7 @@ __all__ = [
     "GPT3_TABLE",
     "BPETokenizer",
     "Block",
+    "CausalSelfAttention",
     "CharTokenizer",
     "GPTConfig",
     "History",
@@ -81,6 +85,7 @@ __all__ = [
     "evaluate",
     "experiments",
     "explorers",
+    "fast_attend",
     "from_file",
     "from_text",
     "generate",
