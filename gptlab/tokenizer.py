@@ -19,6 +19,7 @@ from operator import index
 from pathlib import Path
 from typing import NamedTuple
 
+from gptlab.runtime.atomic import write_whole
 from gptlab.runtime.checks import whole_number
 from gptlab.text import bpe_files, fast_bpe
 from gptlab.text.bpe import BYTES, PIECES, learn_merges, merge, printable
@@ -107,9 +108,7 @@ class Tokenizer(ABC):
 
     def save(self, folder: Path | str) -> None:
         """Write `tokenizer.json` into a folder, made if missing."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "tokenizer.json").write_text(self.to_json(), encoding="utf-8")
+        write_whole(Path(folder) / "tokenizer.json", self.to_json())
 
     def _bytes(self, ids: Iterable[int]) -> Iterator[bytes]:
         for position, number in enumerate(map(index, ids)):  # arrays and tensors hold no int

@@ -1,5 +1,6 @@
 """What is saved comes back, and what is damaged is refused by name."""
 
+import hashlib
 import json
 import os
 import random
@@ -135,7 +136,8 @@ def forge(path: Path, about: dict, **files: bytes) -> None:  # type: ignore[type
     for name, content in files.items():
         (path / name.replace("_", ".")).write_bytes(content)
     for name in about.get("files", {}):
-        about["files"][name] = checkpoints._fingerprint(path / name)
+        data = (path / name).read_bytes()
+        about["files"][name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     checkpoints.write_about(path, about)
 
 
