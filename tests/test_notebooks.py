@@ -56,9 +56,7 @@ def bindings(code: str) -> Iterator[tuple[str, str]]:
         match node := todo.pop(0):
             case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
                 yield name, "new"
-            case (
-                ast.Lambda() | ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp()
-            ):
+            case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
                 pass  # what these bind ends with them
             case ast.Import(names=names) | ast.ImportFrom(names=names):
                 for one in names:

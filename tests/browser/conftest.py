@@ -74,10 +74,12 @@ class Lab:
     Attributes:
         url: where it listens.
         folder: its notebooks.
+        log: what the server and its kernels say.
     """
 
     url: str
     folder: Path
+    log: Path
 
     def write(self, name: str, *cells: str) -> str:
         """Write a notebook of code cells that never ran; return its name."""
@@ -125,7 +127,7 @@ def lab(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab
     try:
         url = f"http://127.0.0.1:{port}"
         _wait_for_server(server, f"{url}/api/status?token={TOKEN}", log)
-        yield Lab(url, folder)
+        yield Lab(url, folder, log)
     finally:
         server.terminate()  # ends its kernels too
         try:
@@ -246,7 +248,8 @@ class Notebook:
 
     def run_all(self, timeout: float = 60) -> None:
         """Run every cell; fail at an error, or when it takes longer than so many seconds."""
-        self._wait_for(lambda state: state["idle"], 30, "the kernel to start")
+        self._wait_for(lambda state: state["idle"], 60, "the kernel to start")
+        self.execute("notebook:clear-all-cell-outputs")  # or a committed run would count
         # Not awaited: it returns when all cells have run, and nothing could be watched meanwhile.
         self.page.evaluate("() => void jupyterapp.commands.execute('notebook:run-all-cells')")
         self._wait_for(
@@ -277,16 +280,18 @@ class Notebook:
         """End the kernel, whose memory the next notebook needs."""
         self.page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.shutdown()")
 
-    def frames(self) -> list[Any]:
-        """Return the live frames in the outputs, in the order of the cells, loaded."""
-        found = []
-        elements = self.page.locator(".jp-OutputArea-output iframe")
-        for i in range(elements.count()):
-            element = elements.nth(i)
-            element.scroll_into_view_if_needed()
-            frame = element.element_handle().content_frame()
-            frame.wait_for_load_state()
-            found.append(frame)
+    @property
+    def frame(self) -> Any:
+        """The one live frame in the outputs; what is asked of it waits for it to be there."""
+        return self.page.locator(".jp-OutputArea-output iframe").content_frame
+
+    def outputs(self) -> list[dict[str, Any]]:
+        """Return all outputs of the cells that ran, as they stand in the notebook."""
+        found: list[dict[str, Any]] = self.page.evaluate(
+            "() => [...jupyterapp.shell.currentWidget.content.model.cells]"
+            ".filter((cell) => cell.type === 'code')"
+            ".flatMap((cell) => cell.sharedModel.getOutputs())"
+        )
         return found
 
 
