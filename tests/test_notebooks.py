@@ -2,6 +2,10 @@
 
 import ast
 import importlib.util
+import os
+import shutil
+import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -118,6 +122,53 @@ def test_names_bound_twice_are_found(cells: list[str], names: list[str]) -> None
     new = nbformat.v4
     book = new.new_notebook(cells=[new.new_code_cell(cell) for cell in cells])
     assert sorted(said.partition(" ")[0] for said in bound_twice(book)) == sorted(names)
+
+
+RUN_WITHOUT_WRITING = """
+import sys
+from pathlib import Path
+import nbformat
+from nbclient import NotebookClient
+
+for folder in (Path.cwd(), Path.home()):
+    try:
+        (folder / "new").touch()
+    except PermissionError:
+        continue
+    sys.exit(f"{folder} can be written, so this run shows nothing")
+NotebookClient(nbformat.read(sys.argv[1], 4), timeout=300, kernel_name="python3").execute()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions")
+def test_a_chapter_needs_to_write_neither_beside_itself_nor_at_home(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", RUN_WITHOUT_WRITING, "chapter.ipynb"]
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("root writes anywhere, and without setpriv it cannot give that up")
+        command = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override", *command]
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("XDG_")}
+    folders = tmp_path / "book", tmp_path / "home"
+    for folder in folders:
+        folder.mkdir()
+    shutil.copy(FOLDER / "03_2_gpt1.ipynb", folders[0] / "chapter.ipynb")
+    for folder in folders:
+        folder.chmod(0o555)
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folders[0],
+            env=kept | {"HOME": str(folders[1]), "PYTHONPATH": str(FOLDER.parent)},
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=300,
+        )
+    finally:
+        for folder in folders:
+            folder.chmod(0o755)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for folder in folders for path in folder.iterdir()] == ["chapter.ipynb"]
 
 
 def test_problems_are_found() -> None:
