@@ -27,19 +27,24 @@ STAMP = ENVIRONMENT / "gptlab-installed"
 LOG = ENVIRONMENT / "setup.log"
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
-# What the smallest install takes, that without NVIDIA's libraries, with a little to spare.
-DOWNLOAD_GB = 0.7
-INSTALLED_GB = 2.2
+# What the smallest install takes, that without NVIDIA's libraries: 0.7 to download, 2.2 unpacked.
+NEEDED_GB = 2.9
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
 # Of the user's own settings for pip, the way to an index is kept. Where and how it installs (user,
 # target, no-build-isolation, constraint, …) is decided here.
-KEPT = ".*index.*|find-links|trusted-host|proxy|.*cert|keyring.*|.*timeout|retries|.*cache-dir"
+KEPT = (
+    ".*index.*|find-links|trusted-host|proxy|.*cert|keyring.*|.*timeout|retries|.*cache-dir|"
+    "use-feature"
+)
 
 # What pip or venv say where they fail, and the way out.
 WAYS_OUT = {
-    "No space left on device|Disk quota exceeded|not enough space on the disk": "the disk is full: "
-    "free some space, on Linux try `make setup TORCH=cpu`, then run the same command again.",
+    "No space left on device|Disk quota exceeded|not enough space on the disk": (
+        f"the disk is full where {ROOT} lies or in {tempfile.gettempdir()} (make setup TMPDIR=… "
+        "names another folder): free some space, on Linux try `make setup TORCH=cpu`, then run the "
+        "same command again."
+    ),
     "(?i:certificate.verify.failed)": "the package index shows a certificate that this Python does "
     "not trust, often a company's proxy: name its certificate, PIP_CERT=/path/to/certificate.pem",
     r"Retry\(total=0|(NewConnection|ConnectTimeout|ReadTimeout|Proxy)Error|in name resolution"
@@ -47,9 +52,10 @@ WAYS_OUT = {
         "no connection to the Python package index: check the network (behind a proxy, set "
         "HTTPS_PROXY), then run the same command again; what was downloaded is kept."
     ),
-    r"No matching distribution found for (?P<package>\S+)": "the Python package index has no "
-    f"{{package}} for Python {VERSION} on {sys.platform}: try another Python, "
-    "make setup PYTHON=/path/to/python3.12",
+    r"No matching distribution found for (?P<it>\S+)": (
+        f"the Python package index has no {{it}} for Python {VERSION} on {sys.platform}: try "
+        "another Python, make setup PYTHON=/path/to/python3.12"
+    ),
     "ensurepip": f"{sys.executable} cannot create environments: on Debian and Ubuntu, "
     f"sudo apt install python{VERSION}-venv",
 }
@@ -101,29 +107,19 @@ def check_space() -> None:
     """Refuse to begin what cannot end.
 
     Raises:
-        SetupError: if this folder's disk, or the one where downloads go first, is too full.
+        SetupError: if the disk is too full.
     """
-    temporary = Path(tempfile.gettempdir())
-    for folder, needed, way_out in (
-        (ROOT, INSTALLED_GB + DOWNLOAD_GB, "or move this folder to a larger disk."),
-        (temporary, DOWNLOAD_GB, "or name another folder: make setup TMPDIR=/a/folder/with/space"),
-    ):
-        if (free := shutil.disk_usage(folder).free / 1e9) < needed:
-            raise SetupError(
-                f"{free:.1f} GB are free where {folder} lies, and at least {needed:.1f} GB are "
-                f"needed: free some space, {way_out}"
-            )
+    if (free := shutil.disk_usage(ROOT).free / 1e9) < NEEDED_GB:
+        raise SetupError(
+            f"{free:.1f} GB are free where {ROOT} lies, and at least {NEEDED_GB} GB are needed: "
+            "free some space, or move this folder to a larger disk."
+        )
 
 
 def install() -> None:
-    """Let pip install the project and all it needs, in the versions of constraints.txt.
-
-    Raises:
-        SetupError: if pip fails.
-    """
+    """Let pip install the project and all it needs, in the versions of constraints.txt."""
     print(
-        f"Installing some 100 packages: {DOWNLOAD_GB} GB to download, {INSTALLED_GB} GB on disk; 2 "
-        "to 5 minutes on a fast line."
+        "Installing some 100 packages: at least 0.7 GB to download, 2 to 5 minutes on a fast line."
     )
     command = [str(PYTHON), "-m", "pip", "install", "--no-input", "--progress-bar=off"]
     command += ["-c", "constraints.txt", "-e", ".[test]"]
@@ -132,8 +128,9 @@ def install() -> None:
     elif sys.platform == "linux":
         print(
             "On Linux torch usually brings NVIDIA's libraries, 3 GB more to download and 6 GB on "
-            "disk; without an NVIDIA GPU, `make setup TORCH=cpu` leaves them out.",
+            "disk; without an NVIDIA GPU, `make setup TORCH=cpu` leaves them out."
         )
+    sys.stdout.flush()
     run(command, pip_environment())
 
 
@@ -197,7 +194,7 @@ def explain(said: Sequence[str]) -> str:
         text += "No space left on device"
     for sign, way_out in WAYS_OUT.items():
         if found := re.search(sign, text):
-            return way_out.format(**found.groupdict())
+            return way_out.replace("{it}", found.groupdict().get("it", ""))
     errors = [line for line in said if re.match(r"\s*(ERROR|error):", line)]
     last = (errors or [line for line in said if line.strip()] or ["it said nothing"])[-1]
     story = f" (the whole story: {LOG.relative_to(ROOT)})" if LOG.is_file() else ""
