@@ -6,13 +6,14 @@ import runpy
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 from unittest.mock import MagicMock
 
 import pytest
 import yaml
 from jupyter_client.manager import KernelManager
+from packaging.specifiers import SpecifierSet
 from traitlets.config import Config
 
 import gptlab
@@ -105,6 +106,17 @@ def test_what_is_installed_is_what_is_pinned() -> None:
             wrong[name] = (number, installed)
     assert not wrong, f"pinned, installed: {wrong}"
     assert all(version(name) for name in pins(ASKED))
+
+
+def test_what_is_pinned_runs_on_the_oldest_python_that_is_asked_for() -> None:
+    """Debian 12 has Python 3.11.2: a package that wants 3.11.5 stopped the set-up there."""
+    oldest = PROJECT["requires-python"].removeprefix(">=") + ".0"
+    wrong = {}
+    for package in distributions():
+        asks = package.metadata["Requires-Python"] or ""
+        if plain(package.name) in CONSTRAINTS and not SpecifierSet(asks).contains(oldest):
+            wrong[package.name] = asks
+    assert not wrong, f"with Python {oldest} these cannot be installed: {wrong}"
 
 
 def test_one_version_number() -> None:
