@@ -1,10 +1,18 @@
 """What a committed notebook must be, whatever it says."""
 
+import ast
 import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
+from nbformat import NotebookNode
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 _spec = importlib.util.spec_from_file_location("rerun", FOLDER.parent / "tools" / "rerun.py")
@@ -23,8 +31,6 @@ def test_ready_to_commit(path: Path) -> None:
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_solutions_are_not_where_students_look(path: Path) -> None:
     """An exercise's stub has a docstring and an ellipsis, and no code beyond."""
-    import ast
-
     stubs = 0
     for cell in nbformat.read(path, as_version=4).cells:
         if cell.cell_type != "code" or "exercise" not in cell.metadata.get("tags", []):
@@ -45,6 +51,124 @@ def test_has_all_the_parts_of_a_chapter(path: Path) -> None:
     parts = ("You will be able to", "Predict", "See it", "Build it", "Source check", "Try it")
     missing = [part for part in (*parts, "What we saw", "References") if part not in text]
     assert not missing
+
+
+def bindings(code: str) -> Iterator[tuple[str, str]]:
+    """Yield the names a cell binds for the cells after it, and how: "loop", an import, or "new"."""
+    todo: list[ast.AST] = list(ast.parse(code).body)
+    while todo:
+        match node := todo.pop(0):
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name, "new"
+            case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+                pass  # what these bind ends with them
+            case ast.Import(names=names) | ast.ImportFrom(names=names):
+                for one in names:
+                    source = getattr(node, "module", "")
+                    bound = one.asname or one.name.partition(".")[0]
+                    yield bound, f"import {source} {one.name}"
+            case ast.For(target=target):
+                loop = [n.id for n in ast.walk(target) if isinstance(n, ast.Name)]
+                yield from ((name, "loop") for name in loop)
+                todo += [node.iter, *node.body, *node.orelse]
+            case ast.Name(id=name, ctx=ast.Store()):
+                yield name, "new"
+            case _:
+                todo += ast.iter_child_nodes(node)
+
+
+def bound_twice(book: NotebookNode) -> list[str]:
+    """Say which names mean different things in different cells.
+
+    Run out of order, a cell would find the other one. The same import may stand twice, and one
+    loop's variable be another's, but not what another cell keeps under that name.
+    """
+    found: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for number, cell in enumerate(book.cells):
+        if cell.cell_type == "code":
+            for name, how in bindings(cell.source):
+                found[name][number].add(how)
+    twice = []
+    for name, cells in found.items():
+        ways = set().union(*cells.values())
+        if name != "_" and len(cells) > 1 and ("new" in ways or len(ways) > 1):
+            twice.append(f"{name} is bound in cells {', '.join(map(str, cells))}")
+    return twice
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_a_name_means_one_thing(path: Path) -> None:
+    twice = bound_twice(nbformat.read(path, as_version=4))
+    assert not twice, "; ".join(twice)
+
+
+@pytest.mark.parametrize(
+    ("cells", "names"),
+    [
+        (["x = 1", "x = 2"], ["x"]),
+        (["x = 1\nx = 2", "y = [x for x in range(3)]"], []),
+        (["a, (b, *c) = f()", "def b(): a = 1", "class c: a = 1"], ["b", "c"]),
+        (["import a.b", "import a.b", "from c import a"], ["a"]),
+        (["from m import a", "from m import a", "from m import a as b"], []),
+        (["for i in x: y = i", "for i in x: pass"], []),
+        (["for i, j in x: y = i", "j = 1", "y = 2"], ["y", "j"]),
+        (["x = 1", "x += 1"], ["x"]),
+        (["with f() as x: z = 1", "if (x := 1): z = 2"], ["x", "z"]),
+        (["for _ in x: pass", "_ = 1"], []),
+        (["d = {}", "d['a'] = 1; d.b = 2"], []),
+    ],
+)
+def test_names_bound_twice_are_found(cells: list[str], names: list[str]) -> None:
+    new = nbformat.v4
+    book = new.new_notebook(cells=[new.new_code_cell(cell) for cell in cells])
+    assert sorted(said.partition(" ")[0] for said in bound_twice(book)) == sorted(names)
+
+
+RUN_WITHOUT_WRITING = """
+import sys
+from pathlib import Path
+import nbformat
+from nbclient import NotebookClient
+
+for folder in (Path.cwd(), Path.home()):
+    try:
+        (folder / "new").touch()
+    except PermissionError:
+        continue
+    sys.exit(f"{folder} can be written, so this run shows nothing")
+NotebookClient(nbformat.read(sys.argv[1], 4), timeout=300, kernel_name="python3").execute()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions")
+def test_a_chapter_needs_to_write_neither_beside_itself_nor_at_home(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", RUN_WITHOUT_WRITING, "chapter.ipynb"]
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("root writes anywhere, and without setpriv it cannot give that up")
+        command = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override", *command]
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("XDG_")}
+    folders = tmp_path / "book", tmp_path / "home"
+    for folder in folders:
+        folder.mkdir()
+    shutil.copy(FOLDER / "03_2_gpt1.ipynb", folders[0] / "chapter.ipynb")
+    for folder in folders:
+        folder.chmod(0o555)
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folders[0],
+            env=kept | {"HOME": str(folders[1]), "PYTHONPATH": str(FOLDER.parent)},
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=300,
+        )
+    finally:
+        for folder in folders:
+            folder.chmod(0o755)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for folder in folders for path in folder.iterdir()] == ["chapter.ipynb"]
 
 
 def test_problems_are_found() -> None:

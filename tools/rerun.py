@@ -17,6 +17,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
+from traitlets.config import Config
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -28,7 +29,11 @@ def run(path: Path) -> NotebookNode:
     """Run a notebook from top to bottom in its own folder and return it, tidied."""
     book = nbformat.read(path, as_version=4)
     NotebookClient(
-        book, timeout=1200, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}
+        book,
+        timeout=1200,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(FOLDER)}},
+        config=Config({"KernelManager": {"transport_encryption": "auto"}}),  # or it warns
     ).execute()
     return tidy(book)
 

@@ -7,13 +7,13 @@ and fails the test.
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -61,6 +61,7 @@ def chromium() -> Iterator[Any]:
     path = find_browser()
     if path is None:
         pytest.skip("no Chromium found: install it, or name it in GPTLAB_CHROMIUM")
+    playwright.expect.set_options(timeout=60_000)  # a wait, not a claim: machines may be busy
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=path, args=BROWSER_ARGUMENTS)
         yield browser
@@ -74,10 +75,12 @@ class Lab:
     Attributes:
         url: where it listens.
         folder: its notebooks.
+        log: what the server and its kernels say.
     """
 
     url: str
     folder: Path
+    log: Path
 
     def write(self, name: str, *cells: str) -> str:
         """Write a notebook of code cells that never ran; return its name."""
@@ -98,9 +101,6 @@ def lab(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab
     if (ROOT / "notebooks").is_dir():
         shutil.copytree(ROOT / "notebooks", folder)
     folder.mkdir(exist_ok=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     environment = {key: value for key, value in os.environ.items() if "JUPYTER" not in key}
     environment |= {
         "JUPYTER_CONFIG_PATH": str(ROOT / "tools" / "jupyter"),  # what `make lab` runs with
@@ -112,9 +112,7 @@ def lab(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
     }
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--expose-app-in-browser"]
-    command += ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}"]
-    command += ["--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}"]
-    command += [f"--ServerApp.root_dir={folder}"]
+    command += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={folder}"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
     log = home / "server.log"
@@ -123,9 +121,7 @@ def lab(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab
             command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT
         )
     try:
-        url = f"http://127.0.0.1:{port}"
-        _wait_for_server(server, f"{url}/api/status?token={TOKEN}", log)
-        yield Lab(url, folder)
+        yield Lab(_wait_for_server(server, home / "runtime", log), folder, log)
     finally:
         server.terminate()  # ends its kernels too
         try:
@@ -135,14 +131,17 @@ def lab(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab
             server.wait()
 
 
-def _wait_for_server(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    deadline = time.monotonic() + 60
+def _wait_for_server(server: subprocess.Popen[bytes], runtime: Path, log: Path) -> str:
+    """Return where the server listens, on a port it found free, once it answers there."""
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline and server.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
+        for file in runtime.glob("jpserver-*.json"):
+            # It may be half written, and not yet answer.
+            with contextlib.suppress(ValueError, KeyError, OSError):
+                url: str = json.loads(file.read_text())["url"].rstrip("/")
+                with urllib.request.urlopen(f"{url}/api/status?token={TOKEN}", timeout=5):
+                    return url
+        time.sleep(0.1)
     pytest.fail(f"JupyterLab did not start:\n{log.read_text(errors='replace')}")
 
 
@@ -194,6 +193,7 @@ def new_page(chromium: Any, guard: Guard) -> Iterator[Callable[..., Any]]:
     def open_page(**options: Any) -> Any:
         options = {"viewport": {"width": 1280, "height": 900}, "service_workers": "block"} | options
         context = chromium.new_context(**options)
+        context.set_default_timeout(60_000)
         contexts.append(context)
         guard.watch(context)
         return context.new_page()
@@ -244,9 +244,10 @@ class Notebook:
             [command, arguments],
         )
 
-    def run_all(self, timeout: float = 60) -> None:
+    def run_all(self, timeout: float = 120) -> None:
         """Run every cell; fail at an error, or when it takes longer than so many seconds."""
-        self._wait_for(lambda state: state["idle"], 30, "the kernel to start")
+        self._wait_for(lambda state: state["idle"], 60, "the kernel to start")
+        self.execute("notebook:clear-all-cell-outputs")  # or a committed run would count
         # Not awaited: it returns when all cells have run, and nothing could be watched meanwhile.
         self.page.evaluate("() => void jupyterapp.commands.execute('notebook:run-all-cells')")
         self._wait_for(
@@ -277,16 +278,18 @@ class Notebook:
         """End the kernel, whose memory the next notebook needs."""
         self.page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.shutdown()")
 
-    def frames(self) -> list[Any]:
-        """Return the live frames in the outputs, in the order of the cells, loaded."""
-        found = []
-        elements = self.page.locator(".jp-OutputArea-output iframe")
-        for i in range(elements.count()):
-            element = elements.nth(i)
-            element.scroll_into_view_if_needed()
-            frame = element.element_handle().content_frame()
-            frame.wait_for_load_state()
-            found.append(frame)
+    @property
+    def frame(self) -> Any:
+        """The one live frame in the outputs; what is asked of it waits for it to be there."""
+        return self.page.locator(".jp-OutputArea-output iframe").content_frame
+
+    def outputs(self) -> list[dict[str, Any]]:
+        """Return all outputs of the cells that ran, as they stand in the notebook."""
+        found: list[dict[str, Any]] = self.page.evaluate(
+            "() => [...jupyterapp.shell.currentWidget.content.model.cells]"
+            ".filter((cell) => cell.type === 'code')"
+            ".flatMap((cell) => cell.sharedModel.getOutputs())"
+        )
         return found
 
 

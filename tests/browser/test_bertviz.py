@@ -2,54 +2,71 @@
 
 from __future__ import annotations
 
-import pytest
+import re
 
+import pytest
+import torch
+from playwright.sync_api import expect
+
+from gptlab.attention import causal_mask
 from tests.browser.conftest import Lab, Notebook
 
 pytestmark = pytest.mark.browser
 
-CELL = """
+TOKENS = ["Return", "the", "<b>set</b>", "</script><script>parent.hacked=1"]
+CELL = f"""
+from dataclasses import replace
 import torch
 from gptlab.attention import causal_mask
-from gptlab.explorers.bertviz import {view}
+from gptlab.explorers.bertviz import VIEW
 
 torch.manual_seed(0)
 scores = torch.randn(2, 3, 4, 4).masked_fill(~causal_mask(4), -torch.inf)
-{view}(scores.softmax(-1), ["Return", "the", "<b>set</b>", "</script><script>parent.hacked=1"])
+view = VIEW(scores.softmax(-1), {TOKENS})
+replace(view, page=view.page.replace("</style>", "svg text {{ RULE }}</style>"))
 """
+# Labels are shortened by their measured width, and no two machines have the same fonts: every
+# label fits in the one, none in the other.
+FONTS = {"narrow": "font-size: 2px", "wide": "letter-spacing: 40px"}
 
 
-@pytest.mark.parametrize("view", ["head_view", "model_view"])
-def test_draws_offline_and_tokens_stay_text(notebook: Notebook, lab: Lab, view: str) -> None:
-    notebook.open(lab.write(f"{view}.ipynb", CELL.format(view=view)))
+def open_view(notebook: Notebook, lab: Lab, view: str, rule: str = "") -> None:
+    code = CELL.replace("VIEW", view).replace("RULE", rule)
+    notebook.open(lab.write(f"{view}.ipynb", code))
     notebook.run_all()
-    (frame,) = notebook.frames()
-    frame.wait_for_selector("svg line", state="attached")  # a level line has no height
+
+
+@pytest.mark.parametrize("font", FONTS)
+@pytest.mark.parametrize("view", ["head_view", "model_view"])
+def test_draws_offline_and_tokens_stay_text(
+    notebook: Notebook, lab: Lab, view: str, font: str
+) -> None:
+    open_view(notebook, lab, view, FONTS[font])
+    frame = notebook.frame
     if view == "model_view":  # tokens are written where a head is opened
-        frame.locator("svg .thumbnail").first.click()
-        frame.wait_for_selector("svg text")
-    assert frame.locator("svg text", has_text="<b>set</b>").count() >= 1
-    assert frame.locator("svg b").count() == 0
+        frame.get_by_role("button", name="Layer 1, head 2").click()
+    # A token's title says all of it, however much of its label fits; both sides have every token.
+    expect(frame.locator("#vis g:has(> text) > title")).to_have_text([*TOKENS, *TOKENS])
+    labels = TOKENS if font == "narrow" else [re.compile("^.+…$")] * len(TOKENS)
+    expect(frame.locator("#vis g:has(> title) > text")).to_have_text([*labels, *labels])
+    expect(frame.locator("#vis b, #vis script")).to_have_count(0)
     assert notebook.page.evaluate("() => window.hacked") is None
-    box = frame.locator("svg").first.bounding_box()
+    box = frame.locator("#vis svg").bounding_box()
     assert box["width"] > 100 and box["height"] > 50
 
 
 def test_the_layer_menu_changes_the_picture(notebook: Notebook, lab: Lab) -> None:
-    notebook.open(lab.write("layers.ipynb", CELL.format(view="head_view")))
-    notebook.run_all()
-    (frame,) = notebook.frames()
-    frame.wait_for_selector("svg line", state="attached")
-
-    def opacities() -> list[str]:
-        return frame.eval_on_selector_all(
-            "svg line", "lines => lines.map(l => getComputedStyle(l).strokeOpacity)"
+    torch.manual_seed(0)
+    scores = torch.randn(2, 3, 4, 4).masked_fill(~causal_mask(4), -torch.inf)
+    weights = scores.softmax(-1)  # (layer, head, query, key)
+    open_view(notebook, lab, "head_view")
+    for layer in (0, 1):
+        notebook.frame.get_by_label("Layer").select_option(str(layer))
+        expect(notebook.frame.get_by_role("status")).to_have_text(f"Layer {layer}.")
+        drawn = notebook.frame.locator("#attention line").evaluate_all(
+            "lines => lines.map((line) => Number(line.getAttribute('stroke-opacity')))"
         )
-
-    before = opacities()
-    frame.locator("select").first.select_option(index=1)
-    frame.wait_for_function(
-        "before => JSON.stringify([...document.querySelectorAll('svg line')]"
-        ".map(l => getComputedStyle(l).strokeOpacity)) !== JSON.stringify(before)",
-        arg=before,
-    )
+        # Three heads lie over each other, so each line has a third of its weight.
+        torch.testing.assert_close(
+            torch.tensor(drawn), weights[layer].flatten() / 3, atol=1e-4, rtol=0
+        )
