@@ -124,6 +124,19 @@ def test_names_bound_twice_are_found(cells: list[str], names: list[str]) -> None
     assert sorted(said.partition(" ")[0] for said in bound_twice(book)) == sorted(names)
 
 
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_a_chapter_imports_at_most_five_names_of_the_package(path: Path) -> None:
+    names = set()
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "code":
+            names |= {
+                name
+                for name, how in bindings(cell.source)
+                if how.startswith("import") and "gptlab" in how
+            }
+    assert 1 <= len(names) <= 5, names
+
+
 RUN_WITHOUT_WRITING = """
 import sys
 from pathlib import Path

@@ -19,6 +19,8 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 from traitlets.config import Config
 
+from gptlab.runtime.atomic import write_whole
+
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 LONGEST_CELL = 15  # lines; longer code belongs in the package, unless writing it out is the lesson
@@ -128,9 +130,7 @@ def main() -> int:
             print(f"{path.name}: {problem}", file=sys.stderr)
         failed = failed or bool(found)
         if not options.check and not found:
-            temporary = path.with_suffix(".part")
-            nbformat.write(book, temporary)
-            temporary.replace(path)
+            write_whole(path, nbformat.writes(book) + "\n")
             seconds = time.perf_counter() - began
             print(f"{path.name}: {seconds:.0f} s at scale {os.environ['GPTLAB_SCALE']}, saved")
     return int(failed)
