@@ -75,6 +75,7 @@ def stream_growth(spreads: Mapping[str, Sequence[float]]) -> Picture:
         title=f"From the first block to the last: {said}",
         ylim=(0, None),
     )
+    ax.xaxis.get_major_locator().set_params(integer=True)
     blocks = len(next(iter(spreads.values())))
     return Picture(
         figure, f"Spread of the residual stream over {blocks} blocks of a fresh model: {said}."

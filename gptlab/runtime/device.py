@@ -8,12 +8,10 @@ import platform
 import shutil
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import torch
-
-from gptlab import __version__
-from gptlab.runtime.processes import local_rank
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -121,9 +119,10 @@ def find_device(word: str | torch.device) -> tuple[torch.device, str]:
         raise ValueError('device is "cuda", but torch finds no GPU here; use "cpu" or "auto".')
     if kind == "mps" and not has_mps:
         raise ValueError('device is "mps", but torch finds no Apple GPU here; use "cpu" or "auto".')
-    if kind == "cuda" and not number and (rank := local_rank()) is not None:
-        number = str(rank)  # one GPU for each of torchrun's processes
-        torch.cuda.set_device(rank)
+    rank = os.environ.get("LOCAL_RANK")
+    if kind == "cuda" and not number and rank is not None:
+        number = rank  # one GPU for each of torchrun's processes
+        torch.cuda.set_device(int(rank))
     most = torch.cuda.device_count() if kind == "cuda" else 1
     if number and int(number) >= most:
         raise ValueError(
@@ -158,7 +157,7 @@ def _has_compiler(kind: str) -> bool:
 def describe_machine() -> dict[str, Any]:
     """Say what the numbers were measured with: versions and processor, no names of machines."""
     return {
-        "gptlab": __version__,
+        "gptlab": version("gptlab"),
         "torch": torch.__version__,
         "python": platform.python_version(),
         "system": platform.system(),

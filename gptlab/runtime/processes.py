@@ -111,12 +111,6 @@ def leave() -> None:
         dist.destroy_process_group()
 
 
-def local_rank() -> int | None:
-    """Number of this process on its machine, or None where torchrun did not start it."""
-    number = os.environ.get("LOCAL_RANK")
-    return None if number is None else int(number)
-
-
 def full_tensor(value: Tensor) -> Tensor:
     """Fetch all of a tensor, wherever its parts are; every process must call this."""
     return value.full_tensor() if hasattr(value, "full_tensor") else value
