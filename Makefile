@@ -28,7 +28,7 @@ lab: setup  ## open the book in JupyterLab, for this machine only
 
 test: lint  ## lint, types, unit tests, every notebook at smoke scale, browser tests
 	@echo "Running the unit tests, the browser tests and every notebook at smoke scale."
-	@GPTLAB_SCALE=smoke OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile \
+	@GPTLAB_SCALE=smoke OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
 		--nbval --nbval-current-env \
 		--nbval-sanitize-with=tests/nbval.cfg --nbval-cell-timeout=300 $(PYTEST_FLAGS)
 

@@ -64,16 +64,18 @@ class Sampling:
         if self.temperature == 0:
             likeliest = logits.argmax(dim=-1, keepdim=True)
             return torch.zeros_like(logits).scatter(-1, likeliest, 1.0)
-        # The largest becomes 0 first, or a tiny temperature would divide beyond all numbers.
-        logits = logits - logits.amax(dim=-1, keepdim=True)
-        logits = logits / max(self.temperature, torch.finfo(logits.dtype).tiny)
+        # First, for a huge temperature makes all logits equal.
         if self.top_k is not None and self.top_k < logits.size(-1):
             best = logits.topk(self.top_k, dim=-1)
             logits = torch.full_like(logits, float("-inf")).scatter(-1, best.indices, best.values)
+        # The largest becomes 0, or a tiny temperature would divide beyond all numbers.
+        logits = logits - logits.amax(dim=-1, keepdim=True)
+        limits = torch.finfo(logits.dtype)
+        logits = logits / min(max(self.temperature, limits.tiny), limits.max)
         probabilities = logits.softmax(dim=-1)
         if self.top_p is None or self.top_p == 1:
             return probabilities
-        ordered, order = probabilities.sort(dim=-1, descending=True)
+        ordered, order = probabilities.sort(dim=-1, descending=True, stable=True)
         # A token stays while those before it have not yet reached p.
         beyond = ordered.cumsum(dim=-1) - ordered >= self.top_p
         beyond[..., 0] = False  # the first stays, however small p
