@@ -138,7 +138,7 @@ def sample_batch(
             generator.manual_seed(sampling.seed + i)
 
     def pick(logits: Tensor) -> list[int]:  # (B, V)
-        logits = logits[:, :vocab_size]
+        logits = logits if vocab_size is None else logits[:, :vocab_size]
         if sampling.temperature == 0:
             return logits.argmax(dim=-1).tolist()
         drawn = zip(sampling.probabilities(logits), generators, strict=True)
