@@ -295,13 +295,13 @@ def _read_about(path: Path) -> dict[str, Any]:
     try:
         data = file.read_bytes()
         about = json.loads(data)
-        whole = (path / "checkpoint.sha256").read_bytes() == _checksum_line(data).encode()
+        intact = (path / "checkpoint.sha256").read_bytes() == _checksum_line(data).encode()
     except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{file} cannot be read as JSON: {error}") from error
     kinds = {"format": str, "step": int, "config": dict, "state": dict, "files": dict}
     if not isinstance(about, dict) or about.get("format") != _FORMAT:
         raise CheckpointError(f'{file} does not say "format": "{_FORMAT}"; it is something else.')
-    if not whole:
+    if not intact:
         raise CheckpointError(
             f"{file} is damaged: it is not the file that was saved, by {path / 'checkpoint.sha256'}"
             f". Use an older checkpoint, or train again."

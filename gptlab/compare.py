@@ -60,7 +60,7 @@ class Run:
         val_bits_per_byte: the same in bits per byte.
         tokens_per_second: of training.
         seconds: of the whole run.
-        curve: the looks of `History.records`.
+        curve: the evaluations on the way, as in `History.records`.
         sample: text written after training, from an empty prompt.
         hardware: the device and the precision, and why; empty in older files.
         extra: whatever the experiment added.

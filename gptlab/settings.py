@@ -38,8 +38,8 @@ class TrainSettings:
         beta2: Adam's memory of its square.
         eps: Adam's small number in the denominator.
         clip: largest norm of the whole gradient; 0 for no limit.
-        eval_every: updates between two looks at the validation text; 0 for 20 looks a run.
-        eval_tokens: validation tokens in each of those looks.
+        eval_every: updates between two evaluations; 0 for 20 a run, evenly spread.
+        eval_tokens: validation tokens in each of those evaluations.
         save_every: updates between two checkpoints; 0 for one at the end only.
         seed: decides batches and dropout.
         device: "auto", "cpu", "cuda" or "mps".

@@ -38,12 +38,12 @@ class History:
     """What a run measured.
 
     Attributes:
-        records: one dict a look: step, tokens, seconds, train_loss (mean since the last look, nats
-            per target), learning_rate, grad_norm, and what the objective measured; of language
-            modelling val_loss in nats per token and val_bits_per_byte.
+        records: one dict an evaluation: step, tokens, seconds, train_loss (mean since the last
+            one, nats per target), learning_rate, grad_norm, and what the objective measured; of
+            language modelling val_loss in nats per token and val_bits_per_byte.
         measured: the same by the objective at the end, on all that is held out.
-        tokens_per_second: of training, looks not counted.
-        seconds: of the whole run, looks and checkpoints included.
+        tokens_per_second: of training, evaluations not counted.
+        seconds: of the whole run, evaluations and checkpoints included.
         hardware: where it ran and why, in one sentence.
         steps: updates made.
         interrupted: whether it was stopped before its last step.
@@ -173,7 +173,7 @@ class _Run:
         self.step = 0  # updates made
         self.tokens = 0  # read in training
         self.train_seconds = 0.0
-        self.losses: list[float] = []  # since the last look
+        self.losses: list[float] = []  # since the last evaluation
         checkpoint = self._resume() if resume else None
         # Sharding splits the weights where they are, so they must have been loaded before.
         self.forward: Callable[..., Any] = world.wrap(model, settings.shard)
@@ -194,8 +194,8 @@ class _Run:
                     shown.set_postfix_str(
                         f"loss {self.losses[-1]:.3f}, {self._speed():,.0f} tokens/s", refresh=False
                     )
-                    if self._is_look():
-                        self._look(grad_norm, began)
+                    if self._is_time_to_evaluate():
+                        self._evaluate(grad_norm, began)
                     if self.settings.save_every and self.step % self.settings.save_every == 0:
                         self._save(began)
         finally:
@@ -247,13 +247,13 @@ class _Run:
             mine += loss.item()
         return self.world.sum(mine)
 
-    def _is_look(self) -> bool:
+    def _is_time_to_evaluate(self) -> bool:
         steps, every = self.settings.steps, self.settings.eval_every
         if every:
             return self.step % every == 0 or self.step == steps
-        return self.step * 20 // steps > (self.step - 1) * 20 // steps  # 20 looks, evenly spread
+        return self.step * 20 // steps > (self.step - 1) * 20 // steps  # 20, evenly spread
 
-    def _look(self, grad_norm: float, began: float) -> None:
+    def _evaluate(self, grad_norm: float, began: float) -> None:
         measured = self.objective.measure(self.model, self.hardware, self.settings.eval_tokens)
         self.history.seconds = time.perf_counter() - began
         self.history.tokens_per_second = self._speed()

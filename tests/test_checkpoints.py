@@ -15,7 +15,7 @@ from gptlab.checkpoints import CheckpointError
 from gptlab.config import preset
 from gptlab.model import GPT
 from gptlab.runtime.optimizer_state import optimizer_tensors, restore_optimizer
-from gptlab.tokenizer import CharTokenizer
+from gptlab.tokenizer import BPETokenizer, CharTokenizer
 
 TOKENIZER = CharTokenizer("\nabcdefg")
 
@@ -61,6 +61,31 @@ def test_a_replaced_step_does_not_push_out_the_one_before(tmp_path: Path) -> Non
     for step in (2, 3, 3, 3):
         checkpoints.save(tmp_path, fresh(), TOKENIZER, step=step, keep=2)
     assert sorted(checkpoints.load(p).step for p in tmp_path.iterdir()) == [2, 3]
+
+
+def test_a_model_and_a_tokenizer_that_do_not_fit(tmp_path: Path) -> None:
+    """Refused before anything is written, and refused again where a folder holds such a pair."""
+    message = r"tokenizer has 257 ids, but the model's vocab_size is 8"
+    with pytest.raises(ValueError, match=message):
+        checkpoints.save(tmp_path / "new", fresh(), BPETokenizer([]))
+    assert not (tmp_path / "new").exists()
+    path = checkpoints.save(tmp_path, fresh(), TOKENIZER)
+    about = json.loads((path / "checkpoint.json").read_text())
+    forge(path, about, tokenizer_json=BPETokenizer([]).to_json().encode())
+    with pytest.raises(CheckpointError, match=message):
+        checkpoints.load(tmp_path)
+    checkpoints.save(tmp_path / "round", fresh(vocab_size=64), TOKENIZER)  # rounded up
+    assert checkpoints.load(tmp_path / "round").config.vocab_size == 64
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_comes_back_in_float32(tmp_path: Path, dtype: torch.dtype) -> None:
+    model = fresh().to(dtype)
+    checkpoints.save(tmp_path, model, TOKENIZER)
+    again, _ = checkpoints.load_model(tmp_path)
+    for name, weight in again.state_dict().items():
+        assert weight.dtype == torch.float32
+        assert torch.equal(weight, model.state_dict()[name].float())
 
 
 def test_nothing_there(tmp_path: Path) -> None:

@@ -49,11 +49,11 @@ def watch_gradients(steps: Sequence[int]) -> Callable[[Variant, dict[str, Any]],
     def start(variant: Variant, extra: dict[str, Any]) -> Watch:
         norms: dict[str, list[float]] = extra.setdefault("grad_norms", {})
 
-        def look(step: int, model: GPT) -> None:
+        def keep(step: int, model: GPT) -> None:
             if step in steps:
                 norms[str(step)] = block_gradient_norms(model)
 
-        return look
+        return keep
 
     return start
 

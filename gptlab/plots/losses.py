@@ -58,7 +58,7 @@ def loss_curves(
 
 @dataclass(frozen=True)
 class _Group:
-    """The runs behind one curve: looks on the way (run, look), and where each ends (run,)."""
+    """The runs behind one curve: losses on the way (run, evaluation), where each ends (run,)."""
 
     name: str
     tokens: list[float]
@@ -69,20 +69,20 @@ class _Group:
 def _groups(runs: Results | History | Mapping[str, Sequence[History]], what: str) -> list[_Group]:
     if isinstance(runs, Results):
         names = _measured(runs)
-        looks = {name: [run.curve for run in runs.of(name)] for name in names}
+        records = {name: [run.curve for run in runs.of(name)] for name in names}
         ends = {name: runs.values(name, what) for name in names}
     else:
         kept = {"validation": [runs]} if isinstance(runs, History) else runs
-        looks = {name: [history.records for history in group] for name, group in kept.items()}
+        records = {name: [history.records for history in group] for name, group in kept.items()}
         ends = {name: np.array([getattr(h, what) for h in group]) for name, group in kept.items()}
     return [
         _Group(
             name,
-            [look["tokens"] for look in of_runs[0]],
-            np.array([[look[what] for look in run] for run in of_runs]),
+            [record["tokens"] for record in of_runs[0]],
+            np.array([[record[what] for record in run] for run in of_runs]),
             ends[name],
         )
-        for name, of_runs in looks.items()
+        for name, of_runs in records.items()
     ]
 
 
