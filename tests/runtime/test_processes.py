@@ -84,6 +84,50 @@ def test_two_processes_lose_what_one_loses(
         torch.testing.assert_close(left.optimizer[name], moment, atol=1e-4, rtol=1e-3)
 
 
+UNEQUAL = """
+import sys
+import torch
+from gptlab import GPT, TrainSettings, from_text, preset, train
+from gptlab.objective import LanguageModelling
+from gptlab.runtime.processes import leave
+
+class Unequal(LanguageModelling):
+    def batch(self, step, settings):
+        x, y = super().batch(step, settings)
+        for row in range(len(y)):
+            y[row, row * row % 17 :] = -100  # the first row of each batch counts nothing
+        return x, y
+
+corpus = from_text(open(sys.argv[1]).read(), "char")
+torch.manual_seed(0)
+shape = {"n_layer": 2, "n_embd": 32, "n_head": 2, "n_ctx": 16, "band": 4}
+model = GPT(preset("gpt3-tiny", vocab_size=corpus.tokenizer.vocab_size, **shape))
+settings = TrainSettings(20, 8, accumulate=2, warmup=5, device="cpu", shard="--fsdp" in sys.argv)
+train(model, Unequal(corpus, 16), settings, out=sys.argv[2], progress=False)
+leave()
+"""
+
+
+@pytest.mark.parametrize("flag", [[], ["--fsdp"]], ids=["ddp", "fsdp"])
+def test_processes_with_unequal_numbers_of_targets_learn_as_one(
+    text: Path, tmp_path: Path, flag: list[str]
+) -> None:
+    """Every other row goes to one process, and rows differ in how many targets count."""
+    script = tmp_path / "unequal.py"
+    script.write_text(UNEQUAL)
+    for name, runner in (("alone", ALONE), ("two", TORCHRUN)):
+        more = flag if name == "two" else []
+        line = [*runner, str(script), str(text), str(tmp_path / name), *more]
+        root = str(Path(__file__).parents[2])
+        done = subprocess.run(
+            line, env=environment() | {"PYTHONPATH": root}, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+    for one, other in zip(records(tmp_path / "two"), records(tmp_path / "alone"), strict=True):
+        for name in ("train_loss", "val_loss", "grad_norm"):
+            assert one[name] == pytest.approx(other[name], abs=1e-5)
+
+
 def test_a_sharded_run_resumes_where_it_stopped(text: Path, alone: Path, tmp_path: Path) -> None:
     length = ("--steps", "50", "--save-every", "20")
     first = run(TORCHRUN, text, tmp_path, *length, "--fsdp")
