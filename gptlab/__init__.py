@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gptlab.checkpoints import load_bundled, load_model
     from gptlab.config import GPT3_TABLE, GPTConfig, preset
     from gptlab.corpora import from_file, from_text, python_docs
+    from gptlab.counting import baselines
     from gptlab.generation import Sampling, generate, sample, stream
     from gptlab.model import GPT, Block, CausalSelfAttention
     from gptlab.objective import evaluate
@@ -39,6 +40,7 @@ _HOME = {
     "GPT3_TABLE": "config",
     "GPTConfig": "config",
     "preset": "config",
+    "baselines": "counting",
     "from_file": "corpora",
     "from_text": "corpora",
     "python_docs": "corpora",
@@ -79,6 +81,7 @@ __all__ = [
     "__version__",
     "attend",
     "attention",
+    "baselines",
     "causal_mask",
     "compare",
     "describe",

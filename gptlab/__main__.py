@@ -271,9 +271,8 @@ def _compare(options: dict[str, Any]) -> int:
         }
         for name in names
     }
-    print(
-        json.dumps({"variants": report, "verdicts": verdicts, "files": [str(p) for p in written]})
-    )
+    about = {"verdicts": verdicts, "baselines": results.baselines}
+    print(json.dumps({"variants": report, **about, "files": [str(p) for p in written]}))
     return _DONE if len(results.runs) == planned else _STOPPED
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from gptlab import counting
 from gptlab.config import GPTConfig
 from gptlab.corpora import Corpus
 from gptlab.generation import Sampling, generate
@@ -104,6 +105,8 @@ class Results:
         machine: versions and processor.
         variants: {name: {"config": …, "settings": …}} in the order they were given.
         runs: one a variant and seed.
+        baselines: what needs no training (`gptlab.counting`): {name: {"val_loss": nats per token,
+            "val_bits_per_byte": …}}; empty in older files.
     """
 
     title: str
@@ -111,6 +114,7 @@ class Results:
     machine: dict[str, Any]
     variants: dict[str, dict[str, Any]]
     runs: list[Run]
+    baselines: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def of(self, name: str) -> list[Run]:
         """Return the runs of a variant."""
@@ -151,8 +155,12 @@ class Results:
             f"shown."
         )
 
+    def levels(self, what: str = "val_loss") -> dict[str, float]:
+        """Return the baselines' values of one kind by name, for a picture's level lines."""
+        return {name: values[what] for name, values in self.baselines.items()}
+
     def table(self) -> Table:
-        """Return one row a variant: parameters, losses with spread, speed."""
+        """Return one row a variant: parameters, losses with spread, speed; then the baselines."""
         rows = []
         for name in self.variants:
             runs = self.of(name)
@@ -170,6 +178,9 @@ class Results:
                     str(len(runs)),
                 ]
             )
+        for name, level in self.baselines.items():
+            losses = (f"{level[what]:.3f}" for what in ("val_loss", "val_bits_per_byte"))
+            rows.append([name, "", "", *losses, "", "", ""])
         return Table(
             [
                 "variant",
@@ -257,6 +268,10 @@ def run(
             v.name: {"config": v.config.to_dict(), "settings": asdict(v.settings)} for v in variants
         },
         runs=[],
+        baselines={
+            name: {"val_loss": loss, "val_bits_per_byte": corpus.bits_per_byte(loss)}
+            for name, loss in counting.baselines(corpus).items()
+        },
     )
     for seed in seeds:
         for variant in variants:

@@ -25,6 +25,7 @@ ORDER = [
     "text",
     "tokenizer",
     "corpora",
+    "counting",
     "tracing",
     "runtime.reading",
     "model",

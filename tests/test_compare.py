@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from gptlab import experiments
+from gptlab import experiments, plots
 from gptlab.compare import Results, Run, Variant, run
 from gptlab.config import preset
 from gptlab.corpora import from_text
+from gptlab.counting import baselines
 from gptlab.settings import TrainSettings
 from gptlab.show.table import Table
 
@@ -120,6 +121,12 @@ def test_a_real_comparison(tmp_path: Path) -> None:
     assert Results.load(tmp_path / "results.json") == results
     assert json.loads((tmp_path / "results.json").read_text())["machine"]["torch"]
     assert results.corpus == corpus.describe()
+    assert results.levels() == baselines(corpus)
+    bits = results.levels("val_bits_per_byte")["bigram"]
+    assert bits == pytest.approx(corpus.bits_per_byte(baselines(corpus)["bigram"]))
+    last = results.table().rows[-1]
+    assert last[0] == "trigram" and f"{results.levels()['trigram']:.3f}" in last
+    assert "Level lines: unigram" in repr(plots.loss_curves(results))
 
 
 def test_names_must_differ() -> None:

@@ -29,10 +29,11 @@ def loss_curves(
         what: "val_loss" or "val_bits_per_byte" (use the latter across tokenizers).
         title: the finding; by default which variant ends lowest, or how far a single one ends below
             the lowest level.
-        levels: {name: loss} of what needs no training, such as letter frequencies, drawn as level
-            lines, in the unit of ``what``.
+        levels: {name: loss} of what needs no training, drawn as level lines, in the unit of
+            ``what``; by default the results' own baselines.
     """
-    levels = levels or {}
+    if levels is None:
+        levels = runs.levels(what) if isinstance(runs, Results) else {}
     groups = _groups(runs, what)
     figure, axes = new_figure(7.5, 4.4)
     ax = axes[0, 0]
@@ -121,9 +122,9 @@ def ladder_steps(
         results: of `gptlab.experiments.ladder`.
         what: "val_loss" or "val_bits_per_byte".
         title: the finding; by default the steps beyond the spread.
-        levels: {name: loss} of what needs no training, in the unit of ``what``.
+        levels: as for `loss_curves`.
     """
-    levels = levels or {}
+    levels = results.levels(what) if levels is None else levels
     names = _measured(results)
     figure, axes = new_figure(8.5, 1.2 + 0.55 * len(names))
     ax = axes[0, 0]
@@ -173,9 +174,9 @@ def depth_curves(
     Args:
         results: of `gptlab.experiments.depth`.
         title: the finding.
-        levels: {name: loss} of what needs no training, in nats per token.
+        levels: as for `loss_curves`.
     """
-    levels = levels or {}
+    levels = results.levels() if levels is None else levels
     groups: dict[tuple[str, bool], dict[int, np.ndarray]] = {}
     for name in _measured(results):
         about = results.variants[name]

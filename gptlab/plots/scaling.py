@@ -28,9 +28,10 @@ def scaling_law(
         x: "body_parameters" (without embeddings) or "tokens".
         published: the literature's exponent, drawn as a second line through the middle point.
         title: the finding.
-        levels: {name: loss} of what needs no training, in nats per token.
+        levels: {name: loss} of what needs no training, in nats per token; by default the results'
+            own baselines.
     """
-    levels = levels or {}
+    levels = results.levels() if levels is None else levels
     law = results.power_law(x)
     points = np.array([(getattr(run, x), run.val_loss) for run in results.runs], dtype=float)
     ends = np.geomspace(points[:, 0].min(), points[:, 0].max(), 50)

@@ -34,8 +34,10 @@ def test_an_error_comes_out_as_it_is() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl-C to a whole group")
 def test_ctrl_c_ends_learning() -> None:
     """Learning from a megabyte of pairs that never repeat enough takes many seconds."""
+    # Whoever starts the tests in the background of a shell leaves them deaf to this signal.
     code = """
-        import random
+        import random, signal
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         from gptlab.tokenizer import BPETokenizer
         text = "".join(random.Random(0).choices("ACGT", k=20_000_000))
         print("ready", flush=True)
