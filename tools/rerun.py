@@ -116,6 +116,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="run nothing, only check")
     options = parser.parse_args()
     os.environ.setdefault("GPTLAB_SCALE", "laptop")
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as `make lab` runs them
     failed = False
     for path in options.notebooks or sorted(FOLDER.glob("*.ipynb")):
         began = time.perf_counter()
