@@ -11,37 +11,13 @@ import pytest
 import torch
 
 from gptlab import experiments, plots
-from gptlab.compare import Results, Run, Variant, run
+from gptlab.compare import Results, Variant, run
 from gptlab.config import preset
 from gptlab.corpora import from_text
 from gptlab.counting import baselines
 from gptlab.settings import TrainSettings
 from gptlab.show.table import Table
-
-
-def made_up(losses: dict[str, list[float]], tokens: dict[str, int] | None = None) -> Results:
-    """Results with the given losses, as if they had been measured."""
-    look = {"step": 1, "tokens": 10, "val_loss": 1.0, "val_bits_per_byte": 1.0}
-    runs = [
-        Run(
-            variant=name,
-            seed=seed,
-            parameters=10,
-            body_parameters=8,
-            tokens=(tokens or {}).get(name, 100),
-            val_loss=loss,
-            val_bits_per_byte=loss / 2,
-            tokens_per_second=5.0,
-            seconds=2.0,
-            curve=[look],
-            sample="text",
-        )
-        for name, values in losses.items()
-        for seed, loss in enumerate(values)
-    ]
-    config = preset("gpt2-tiny").to_dict()
-    about = {name: {"config": config, "settings": {}} for name in losses}
-    return Results("made up", "a corpus", {}, about, runs)
+from tests.plots.made import results as made_up
 
 
 def test_spread_and_verdict() -> None:

@@ -35,7 +35,7 @@ def progress_file() -> TextIO:
 
 def tell(sentence: str) -> None:
     """Say a sentence where progress is told."""
-    print(sentence, file=progress_file())
+    print(sentence, file=progress_file(), flush=True)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from gptlab.runtime.progress import progress_file
+from gptlab.runtime.progress import tell
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ def wait_for(job: Callable[[], T], saying: str, moment: float = MOMENT) -> T:
     thread.start()
     thread.join(moment)
     if thread.is_alive():
-        print(saying, file=progress_file(), flush=True)
+        tell(saying)
     while thread.is_alive():
         thread.join(0.2)  # on Windows, Ctrl-C is heard between two such waits only
     if errors:

@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from gptlab.runtime.progress import progress_file
+from gptlab.runtime.waiting import MOMENT
 from gptlab.text.bpe import END_OF_TEXT
 from gptlab.text.files import PIECE, Piece, pieces
 from gptlab.text.utf8 import UnknownCharacterError, where
 
 Ids = NDArray[Any]  # one-dimensional, uint16 or uint32
-
-_MOMENT = 2  # seconds that need no progress bar
 
 
 class Encoder(Protocol):
@@ -126,7 +125,7 @@ def _bar(name: str, total: int) -> tqdm[Any]:
         total=total,
         unit="B",
         unit_scale=True,
-        delay=_MOMENT,
+        delay=MOMENT,
         mininterval=1,
         leave=False,
         file=progress_file(),
