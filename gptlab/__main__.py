@@ -92,6 +92,12 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--dropout", type=float, help="default: the tiny preset's, 0")
     train.add_argument("--steps", type=int, default=defaults.steps, help="updates (%(default)s)")
     train.add_argument(
+        "--optimizer",
+        choices=("adamw", "muon"),
+        default="muon",
+        help="muon learns faster, adamw is what the papers used (%(default)s)",
+    )
+    train.add_argument(
         "--final-fraction",
         type=float,
         default=defaults.final_fraction,
@@ -203,7 +209,9 @@ def _train(options: dict[str, Any]) -> int:
     changes = _given(options, [field.name for field in fields(GPTConfig)], leave=("vocab_size",))
     # Refuse a wrong shape before reading a large text.
     config = preset(f"{options['preset']}-tiny", **changes)
-    settings = _settings(options, ("steps", "save_every", "seed", "shard", "final_fraction"))
+    settings = _settings(
+        options, ("steps", "optimizer", "save_every", "seed", "shard", "final_fraction")
+    )
     tokenizer = options["tokenizer"]
     if options["resume"]:  # learned again from a text that has grown, its ids would mean otherwise
         tokenizer = checkpoints.load(options["out"]).tokenizer

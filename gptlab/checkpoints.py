@@ -18,6 +18,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file
 from pathlib import Path
@@ -120,7 +121,7 @@ def save(
     tokenizer: Tokenizer,
     *,
     step: int = 0,
-    optimizer: torch.optim.Optimizer | None = None,
+    optimizers: Sequence[torch.optim.Optimizer] = (),
     state: dict[str, Any] | None = None,
     keep: int = 2,
     write: bool = True,
@@ -132,7 +133,7 @@ def save(
         model: its weights and config are saved.
         tokenizer: saved beside it.
         step: number of updates made; part of the name.
-        optimizer: an AdamW whose moments are saved, so that the run can go on.
+        optimizers: their state is saved, so that the run can go on.
         state: JSON-ready values to come back as ``Checkpoint.state``.
         keep: how many checkpoints stay, at least 1.
         write: False in all but one of several processes: weights that are spread over them are
@@ -151,7 +152,7 @@ def save(
     while final.exists():  # the same step saved again: the old one goes only when the new is there
         final = final.with_name(final.name + "+")
     weights = _weights(model)
-    moments = None if optimizer is None else optimizer_tensors(optimizer, model)
+    moments = optimizer_tensors(optimizers, model)
     if not write:
         return final
     folder.mkdir(parents=True, exist_ok=True)
@@ -160,7 +161,7 @@ def save(
     temporary = Path(tempfile.mkdtemp(prefix=_SAVING, dir=folder))
     try:
         save_file(weights, temporary / "model.safetensors")
-        if moments is not None:
+        if moments:
             save_file(moments, temporary / "optimizer.safetensors")
         tokenizer.save(temporary)
         files = {path.name: _fingerprint(path) for path in sorted(temporary.iterdir())}

@@ -63,7 +63,7 @@ class _Kind:
 
 
 _OLD_FIELDS = {name: name for name in ("vocab_size", "n_layer", "n_head", "n_embd")}
-_OLD_FIELDS["n_ctx"] = "n_positions"
+_OLD_FIELDS |= {"n_ctx": "n_positions", "init_std": "initializer_range"}
 _OLD_DROPOUTS = ("resid_pdrop", "embd_pdrop", "attn_pdrop")
 _KINDS = {
     "openai-gpt": _Kind(
@@ -97,6 +97,7 @@ _KINDS = {
             "n_head": "num_heads",
             "n_embd": "hidden_size",
             "band": "window_size",
+            "init_std": "initializer_range",
         },
         ("resid_dropout", "embed_dropout", "attention_dropout"),
         "intermediate_size",
@@ -143,6 +144,7 @@ def to_transformers(model: GPT) -> PreTrainedModel:
         "n_embd": c.n_embd,
         "n_layer": c.n_layer,
         "n_head": c.n_head,
+        "initializer_range": c.init_std,
         "resid_pdrop": c.dropout,
         "embd_pdrop": c.dropout,
         "attn_pdrop": c.dropout,

@@ -112,7 +112,7 @@ class GPT(nn.Module):
     """
 
     def __init__(self, config: GPTConfig) -> None:
-        """Make a model with random weights, N(0, 0.02) as in GPT-1 (section 4.1)."""
+        """Make a model with random weights, N(0, ``init_std``): 0.02 in GPT-1 (section 4.1)."""
         super().__init__()
         self.config = config
         self.wte = nn.Embedding(config.vocab_size, config.n_embd)
@@ -134,7 +134,7 @@ class GPT(nn.Module):
         residual_scale = 1 / math.sqrt(2 * self.config.n_layer)
         for name, weight in self.named_parameters():
             if weight.dim() > 1:
-                weight.normal_(0.0, 0.02)
+                weight.normal_(0.0, self.config.init_std)
                 if self.config.residual_init_scale and name.endswith("c_proj.weight"):
                     weight.mul_(residual_scale)
             elif name.endswith("bias"):

@@ -24,10 +24,10 @@ from gptlab.runtime import processes
 from gptlab.runtime.compiling import Compiled
 from gptlab.runtime.device import choose
 from gptlab.runtime.locks import only_run_in
-from gptlab.runtime.optimizer_state import restore_optimizer
+from gptlab.runtime.optimizer_state import restore_optimizers
 from gptlab.runtime.processes import World
 from gptlab.runtime.progress import bar, stop_request, tell
-from gptlab.settings import TrainSettings, learning_rate_at, make_optimizer
+from gptlab.settings import TrainSettings, learning_rate_at, make_optimizers
 
 #: Called after each backward pass, before the update, with the step and the model.
 Watch = Callable[[int, GPT], None]
@@ -179,9 +179,9 @@ class _Run:
         self.forward: Callable[..., Any] = world.wrap(model, settings.shard)
         if self.hardware.compile:
             self.forward = Compiled(self.forward, bool(settings.compile), self._not_compiled)
-        self.optimizer = make_optimizer(model, settings)
+        self.optimizers = make_optimizers(model, settings)
         if checkpoint is not None:
-            restore_optimizer(self.optimizer, model, checkpoint.optimizer)
+            restore_optimizers(self.optimizers, model, checkpoint.optimizer)
 
     def go(self, progress: bool, stopping: Callable[[], bool]) -> History:
         began = time.perf_counter() - self.history.seconds
@@ -210,8 +210,9 @@ class _Run:
         began = time.perf_counter()
         settings = self.settings
         torch.manual_seed(settings.seed * 1_000_003 + self.step)  # dropout
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate_at(self.step, settings)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate_at(self.step, settings)
         batch = self.objective.batch(self.step, settings)
         loss = self._backward(batch)
         if self.watch is not None:
@@ -220,7 +221,8 @@ class _Run:
         norm = processes.full_tensor(total).item()
         if not math.isfinite(loss + norm):
             raise TrainingDiverged(self._divergence(loss, norm))
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         self.step += 1
         self.tokens += batch[0].numel()
         self.losses.append(loss)
@@ -233,7 +235,8 @@ class _Run:
         Pieces and processes may hold different numbers of targets that count, so each mean weighs
         as much as its targets do in the whole batch.
         """
-        self.optimizer.zero_grad(set_to_none=True)
+        for optimizer in self.optimizers:  # the sharded model itself may show its unsharded weights
+            optimizer.zero_grad(set_to_none=True)
         count = max(1, self.objective.count(batch))
         chunks = (self.world.share(part).chunk(self.settings.accumulate) for part in batch)
         mine = 0.0
@@ -284,7 +287,7 @@ class _Run:
             self.model,
             self.objective.tokenizer,
             step=self.step,
-            optimizer=self.optimizer,
+            optimizers=self.optimizers,
             state={
                 "settings": asdict(self.settings),
                 "objective": self.fingerprint,

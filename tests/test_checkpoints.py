@@ -14,7 +14,7 @@ from gptlab import checkpoints
 from gptlab.checkpoints import CheckpointError
 from gptlab.config import preset
 from gptlab.model import GPT
-from gptlab.runtime.optimizer_state import optimizer_tensors, restore_optimizer
+from gptlab.runtime.optimizer_state import optimizer_tensors, restore_optimizers
 from gptlab.tokenizer import BPETokenizer, CharTokenizer
 
 TOKENIZER = CharTokenizer("\nabcdefg")
@@ -113,7 +113,7 @@ def test_a_failed_save_keeps_the_one_before(
 def test_a_thousand_damaged_checkpoints_are_refused_by_name(tmp_path: Path) -> None:
     """Bits flipped, ends cut, files missing, swapped or replaced: whichever file it hits."""
     model = fresh()
-    path = checkpoints.save(tmp_path, model, TOKENIZER, step=1, optimizer=trained(model))
+    path = checkpoints.save(tmp_path, model, TOKENIZER, step=1, optimizers=[trained(model)])
     files = sorted(file.name for file in path.iterdir())
     whole = {name: (path / name).read_bytes() for name in files}
     assert len(files) == 5
@@ -224,10 +224,10 @@ def test_optimizer_moments_come_back(tmp_path: Path) -> None:
     x = torch.randint(8, (2, 16))
     model(x, x)[1].backward()
     optimizer.step()
-    checkpoints.save(tmp_path, model, TOKENIZER, step=1, optimizer=optimizer)
+    checkpoints.save(tmp_path, model, TOKENIZER, step=1, optimizers=[optimizer])
     other = torch.optim.AdamW(model.parameters())
-    restore_optimizer(other, model, checkpoints.load(tmp_path).optimizer)
-    mine = optimizer_tensors(optimizer, model)
-    theirs = optimizer_tensors(other, model)
+    restore_optimizers([other], model, checkpoints.load(tmp_path).optimizer)
+    mine = optimizer_tensors([optimizer], model)
+    theirs = optimizer_tensors([other], model)
     assert mine.keys() == theirs.keys() and len(mine) == 3 * len(list(model.parameters()))
     assert all(torch.equal(mine[key], theirs[key]) for key in mine)

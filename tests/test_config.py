@@ -1,5 +1,6 @@
 """A config is either possible or refused, and holds all that differs between the generations."""
 
+import math
 from dataclasses import FrozenInstanceError
 from typing import Any
 
@@ -21,6 +22,8 @@ from gptlab.config import GPT3_TABLE, PRESETS, GPTConfig, preset
         ({"attention": ()}, r"attention is \(\)"),
         ({"attention": ("sparse",)}, "attention has 'sparse'"),
         ({"dropout": 1.0}, "dropout is 1.0"),
+        ({"init_std": 0.0}, "init_std is 0.0"),
+        ({"init_std": math.nan}, "init_std is nan"),
         ({"final_norm": 1}, "final_norm is 1"),
         ({"heads": 4}, "no field heads"),
     ],
@@ -46,6 +49,22 @@ def test_round_trip_through_plain_values(name: str) -> None:
     again = GPTConfig.from_dict(config.to_dict())
     assert again == config
     assert hash(again) == hash(config)
+
+
+def test_a_file_from_before_init_std_means_what_it_meant() -> None:
+    values = preset("gpt2").to_dict()
+    del values["init_std"]
+    assert GPTConfig.from_dict(values) == preset("gpt2")
+    with pytest.raises(ValueError, match="check \\['band'\\]"):
+        GPTConfig.from_dict({name: value for name, value in values.items() if name != "band"})
+
+
+def test_tiny_weights_are_drawn_by_width() -> None:
+    """0.02 at 768; four times as many inputs, half the size of each."""
+    assert preset("gpt2-tiny", n_embd=768).init_std == pytest.approx(preset("gpt2").init_std)
+    narrow, wide = preset("gpt1-tiny"), preset("gpt1-tiny", n_embd=4 * 128)
+    assert narrow.init_std == pytest.approx(2 * wide.init_std)
+    assert preset("gpt3-tiny", n_embd=64, init_std=0.3).init_std == 0.3
 
 
 def test_what_the_papers_changed() -> None:

@@ -71,11 +71,14 @@ def test_loss_is_the_cross_entropy_of_the_given_targets(name: str) -> None:
     torch.testing.assert_close(loss, by_hand)
 
 
-def test_a_fresh_model_is_as_unsure_as_a_die() -> None:
+@pytest.mark.parametrize("std", [0.02, 0.049])
+def test_a_fresh_model_is_as_unsure_as_a_die(std: float) -> None:
+    """Logits of variance C·σ² around zero cost half of that more than a die does."""
     torch.manual_seed(0)
-    model = GPT(preset("gpt2-tiny"))
+    model = GPT(preset("gpt2-tiny", init_std=std))
     x = torch.randint(1024, (4, 64))
-    assert model(x, x.roll(1))[1].item() == pytest.approx(math.log(1024), abs=0.1)
+    expected = math.log(1024) + 128 * std**2 / 2
+    assert model(x, x.roll(1))[1].item() == pytest.approx(expected, abs=0.05)
 
 
 @pytest.mark.parametrize("name", TINY)
@@ -108,16 +111,18 @@ def test_norms_stand_where_the_paper_puts_them() -> None:
         assert isinstance(model.ln_f, torch.nn.LayerNorm) != normalised
 
 
-def test_residual_scaling_of_the_initial_weights() -> None:
+@pytest.mark.parametrize("std", [0.02, 0.1])
+def test_scale_of_the_initial_weights(std: float) -> None:
     torch.manual_seed(0)
-    config = preset("gpt2-tiny", n_layer=8)
+    config = preset("gpt2-tiny", n_layer=8, init_std=std)
     scaled = GPT(config)
     plain = GPT(config.replace(residual_init_scale=False))
     for model, factor in [(scaled, 1 / math.sqrt(16)), (plain, 1.0)]:
         block = model.h[0]
         for matrix in (block.attn.c_proj, block.mlp.c_proj):
-            assert matrix.weight.std().item() == pytest.approx(0.02 * factor, rel=0.05)
-        assert block.attn.c_attn.weight.std().item() == pytest.approx(0.02, rel=0.05)
+            assert matrix.weight.std().item() == pytest.approx(std * factor, rel=0.05)
+        assert block.attn.c_attn.weight.std().item() == pytest.approx(std, rel=0.05)
+        assert model.wte.weight.std().item() == pytest.approx(std, rel=0.05)
 
 
 def test_the_output_layer_can_be_tied_or_not() -> None:

@@ -19,7 +19,7 @@ from gptlab.corpora import Corpus, from_text
 from gptlab.model import GPT
 from gptlab.objective import Batch, LanguageModelling, evaluate
 from gptlab.runtime.locks import FolderInUse
-from gptlab.settings import TrainSettings, learning_rate_at, make_optimizer
+from gptlab.settings import TrainSettings, learning_rate_at, make_optimizers
 from gptlab.tokenizer import Tokenizer
 from gptlab.training import History, TrainingDiverged, train
 
@@ -35,7 +35,7 @@ def corpus() -> Corpus:
 
 def fresh(corpus: Corpus, name: str = "gpt2-tiny", **changes: object) -> GPT:
     torch.manual_seed(0)
-    small = {"n_ctx": 16, "n_embd": 32, "n_layer": 2, "band": 4}
+    small = {"n_ctx": 16, "n_embd": 32, "n_layer": 2, "band": 4, "init_std": 0.02}
     config = preset(name, vocab_size=corpus.tokenizer.vocab_size, **{**small, **changes})
     return GPT(config)
 
@@ -208,14 +208,38 @@ def test_schedule() -> None:
     assert learning_rate_at(0, replace(settings, warmup=0)) == 1.0
 
 
-def test_only_matrices_decay(corpus: Corpus) -> None:
+@pytest.mark.parametrize("kind", ["adamw", "muon"])
+def test_only_matrices_decay_and_each_weight_has_one_optimizer(corpus: Corpus, kind: Any) -> None:
     model = fresh(corpus)
-    decayed, free = make_optimizer(
-        model, TrainSettings(weight_decay=0.3, learning_rate=1e-3)
-    ).param_groups
-    assert decayed["weight_decay"] == 0.3 and free["weight_decay"] == 0
-    assert {w.dim() for w in decayed["params"]} == {2} and {w.dim() for w in free["params"]} == {1}
-    assert len(decayed["params"]) + len(free["params"]) == len(list(model.parameters()))
+    settings = TrainSettings(weight_decay=0.3, learning_rate=1e-3, optimizer=kind)
+    groups = [group for one in make_optimizers(model, settings) for group in one.param_groups]
+    for group in groups:
+        assert {weight.dim() for weight in group["params"]} == {2 if group["weight_decay"] else 1}
+        assert group["weight_decay"] in (0, 0.3)
+    owned = [id(weight) for group in groups for weight in group["params"]]
+    assert sorted(owned) == sorted(id(weight) for weight in model.parameters())
+
+
+def test_muon_moves_every_direction_equally(corpus: Corpus) -> None:
+    """An orthogonal step has equal singular values, and Adam's usual size of 0.2 × the rate.
+
+    The iteration that makes it so leaves those of the gradient that were not tiny near 1.
+    """
+    model = fresh(corpus, n_embd=64)
+    settings = TrainSettings(learning_rate=1e-2, warmup=0, weight_decay=0.0, optimizer="muon")
+    before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    _, loss = model(*corpus.batch(0, 8, 16, seed=1))
+    loss.backward()
+    muon, adamw = make_optimizers(model, settings)
+    muon.step()
+    moved = {name: weight - before[name] for name, weight in model.named_parameters()}
+    inner = {name for name, weight in before.items() if name.startswith("h.") and weight.dim() == 2}
+    assert {name for name, step in moved.items() if step.abs().max() > 0} == inner
+    for name in inner:
+        values = torch.linalg.svdvals(moved[name]) / (0.2 * 1e-2 * max(moved[name].shape) ** 0.5)
+        assert 0.6 < values[: len(values) // 4].min() and values.max() < 1.3, name
+    adamw.step()
+    assert all((weight != before[name]).any() for name, weight in model.named_parameters())
 
 
 def test_gradients_are_clipped(corpus: Corpus) -> None:
@@ -231,20 +255,20 @@ def test_gradients_are_clipped(corpus: Corpus) -> None:
     assert norm.item() == pytest.approx(0.01, rel=1e-3)
 
 
-@pytest.mark.parametrize("dropout", [0.0, 0.1])
-def test_resume_is_bit_identical(corpus: Corpus, tmp_path: Path, dropout: float) -> None:
-    straight = fresh(corpus, dropout=dropout)
-    expected = train(straight, corpus, SMALL, progress=False)
+@pytest.mark.parametrize(("dropout", "kind"), [(0.0, "adamw"), (0.1, "adamw"), (0.1, "muon")])
+def test_resume_is_bit_identical(corpus: Corpus, tmp_path: Path, dropout: float, kind: Any) -> None:
+    straight, settings = fresh(corpus, dropout=dropout), replace(SMALL, optimizer=kind)
+    expected = train(straight, corpus, settings, progress=False)
 
     def stop_at_7(step: int, model: GPT) -> None:
         if step == 6:
             os.kill(os.getpid(), signal.SIGINT)
 
     stopped = fresh(corpus, dropout=dropout)
-    first = train(stopped, corpus, SMALL, out=tmp_path, progress=False, watch=stop_at_7)
+    first = train(stopped, corpus, settings, out=tmp_path, progress=False, watch=stop_at_7)
     assert first.interrupted and not math.isnan(first.val_loss)
     resumed = fresh(corpus, dropout=dropout)
-    second = train(resumed, corpus, SMALL, out=tmp_path, resume=True, progress=False)
+    second = train(resumed, corpus, settings, out=tmp_path, resume=True, progress=False)
     assert torch.equal(weights(resumed), weights(straight))
     for name in ("step", "train_loss", "val_loss", "learning_rate", "grad_norm"):
         assert second.column(name) == expected.column(name)

@@ -33,7 +33,18 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def command(runner: list[str], text: Path, out: Path, *more: str) -> list[str]:
     given = [*runner, "-m", "gptlab", "train", "--text", str(text), "--out", str(out)]
-    return [*given, *MODEL.split(), "--batch-size", "8", "--seed", "1", *more]
+    # Muon multiplies in bfloat16, so that the last digit of a sum is soon seen.
+    return [
+        *given,
+        *MODEL.split(),
+        "--batch-size",
+        "8",
+        "--optimizer",
+        "adamw",
+        "--seed",
+        "1",
+        *more,
+    ]
 
 
 def environment() -> dict[str, str]:
@@ -77,11 +88,6 @@ def test_two_processes_lose_what_one_loses(
     # One process speaks and writes for both.
     assert json.loads(done.stdout.strip().splitlines()[-1])["steps"] == 50
     assert done.stdout.count('"val_loss"') == 1
-    left, right = (checkpoints.load(out) for out in (tmp_path, alone))
-    for name, weight in right.weights.items():
-        torch.testing.assert_close(left.weights[name], weight, atol=1e-4, rtol=1e-4)
-    for name, moment in right.optimizer.items():
-        torch.testing.assert_close(left.optimizer[name], moment, atol=1e-4, rtol=1e-3)
 
 
 UNEQUAL = """
@@ -100,24 +106,26 @@ class Unequal(LanguageModelling):
 
 corpus = from_text(open(sys.argv[1]).read(), "char")
 torch.manual_seed(0)
-shape = {"n_layer": 2, "n_embd": 32, "n_head": 2, "n_ctx": 16, "band": 4}
+shape = {"n_layer": 2, "n_embd": 32, "n_head": 2, "n_ctx": 16, "band": 4, "init_std": 0.02}
 model = GPT(preset("gpt3-tiny", vocab_size=corpus.tokenizer.vocab_size, **shape))
-settings = TrainSettings(20, 8, accumulate=2, warmup=5, device="cpu", shard="--fsdp" in sys.argv)
+kind, shard = sys.argv[3], "--fsdp" in sys.argv
+settings = TrainSettings(20, 8, 2, kind, 2e-3, warmup=5, device="cpu", shard=shard)
 train(model, Unequal(corpus, 16), settings, out=sys.argv[2], progress=False)
 leave()
 """
 
 
 @pytest.mark.parametrize("flag", [[], ["--fsdp"]], ids=["ddp", "fsdp"])
+@pytest.mark.parametrize(("kind", "close"), [("adamw", 1e-5), ("muon", 1e-3)])
 def test_processes_with_unequal_numbers_of_targets_learn_as_one(
-    text: Path, tmp_path: Path, flag: list[str]
+    text: Path, tmp_path: Path, flag: list[str], kind: str, close: float
 ) -> None:
     """Every other row goes to one process, and rows differ in how many targets count."""
     script = tmp_path / "unequal.py"
     script.write_text(UNEQUAL)
     for name, runner in (("alone", ALONE), ("two", TORCHRUN)):
         more = flag if name == "two" else []
-        line = [*runner, str(script), str(text), str(tmp_path / name), *more]
+        line = [*runner, str(script), str(text), str(tmp_path / name), kind, *more]
         root = str(Path(__file__).parents[2])
         done = subprocess.run(
             line, env=environment() | {"PYTHONPATH": root}, capture_output=True, text=True
@@ -125,7 +133,11 @@ def test_processes_with_unequal_numbers_of_targets_learn_as_one(
         assert done.returncode == 0, done.stderr
     for one, other in zip(records(tmp_path / "two"), records(tmp_path / "alone"), strict=True):
         for name in ("train_loss", "val_loss", "grad_norm"):
-            assert one[name] == pytest.approx(other[name], abs=1e-5)
+            assert one[name] == pytest.approx(other[name], abs=close)
+    left, right = (checkpoints.load(tmp_path / name) for name in ("two", "alone"))
+    for what in ("weights", "optimizer"):
+        for name, value in getattr(right, what).items():
+            torch.testing.assert_close(getattr(left, what)[name], value, atol=10 * close, rtol=1e-3)
 
 
 def test_a_sharded_run_resumes_where_it_stopped(text: Path, alone: Path, tmp_path: Path) -> None:
