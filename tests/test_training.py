@@ -237,7 +237,7 @@ def test_muon_moves_every_direction_equally(corpus: Corpus) -> None:
     assert {name for name, step in moved.items() if step.abs().max() > 0} == inner
     for name in inner:
         values = torch.linalg.svdvals(moved[name]) / (0.2 * 1e-2 * max(moved[name].shape) ** 0.5)
-        assert 0.6 < values[: len(values) // 4].min() and values.max() < 1.3, name
+        assert values[: len(values) // 4].min() > 0.6 and values.max() < 1.3, name
     adamw.step()
     assert all((weight != before[name]).any() for name, weight in model.named_parameters())
 

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     if options.name == "model":
-        train_bundled(python_docs("bpe"), options.out / "model")
+        train_bundled(options.out / "model")
         return 0
     experiment = EXPERIMENTS[options.name]
     corpus = python_docs(experiment.tokenizer)
