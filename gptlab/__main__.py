@@ -131,11 +131,11 @@ def _parser() -> argparse.ArgumentParser:
     _text_options(compare)
     compare.add_argument("--seeds", type=int, default=3, help="runs a generation (%(default)s)")
     compare.add_argument(
-        "--tokens", type=int, default=400_000, help="read by each run (%(default)s)"
+        "--tokens", type=int, default=1_500_000, help="read by each run (%(default)s)"
     )
     for field in ("n-layer", "n-head", "n-embd"):
         compare.add_argument(f"--{field}", type=int, help="default: the tiny presets'")
-    _training_options(compare, 16)
+    _training_options(compare, 64)
     compare.add_argument("--out", type=Path, required=True, help="folder for table and figures")
 
     generate = commands.add_parser(
@@ -182,7 +182,7 @@ def _training_options(parser: argparse.ArgumentParser, batch_size: int) -> None:
     parser.add_argument(
         "--learning-rate",
         type=float,
-        help="peak; default: as measured for the model, or one for all that are compared",
+        help="peak; default: as measured for the model",
     )
     parser.add_argument("--warmup", type=int, help="updates of warm-up; default: the presets'")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (%(default)s)")

@@ -238,6 +238,7 @@ def run(
     sample_tokens: int = 80,
     watch: Callable[[Variant, dict[str, Any]], Watch] | None = None,
     after: Callable[[Results], None] | None = None,
+    before: Results | None = None,
 ) -> Results:
     """Train every variant with every seed.
 
@@ -253,9 +254,13 @@ def run(
         watch: called once a run with the variant and the run's ``extra`` dict; returns a function
             for `train` to call at each step, which may put what it sees into that dict.
         after: called with the results so far after each run, e.g. to save them.
+        before: results of the same comparison that was stopped; its runs are not made again.
 
     Returns:
         The results; after a Ctrl-C, those of the runs that were finished.
+
+    Raises:
+        ValueError: if two variants have one name, or ``before`` compared something else.
     """
     names = [variant.name for variant in variants]
     if len(set(names)) != len(names):
@@ -273,8 +278,17 @@ def run(
             for name, loss in counting.baselines(corpus).items()
         },
     )
+    if before is not None:
+        if (before.variants, before.corpus) != (results.variants, results.corpus):
+            raise ValueError(
+                f"{before.title or 'before'} compared other variants, or on other text; start anew."
+            )
+        results.runs.extend(before.runs)
+    made = {(run.variant, run.seed) for run in results.runs}
     for seed in seeds:
         for variant in variants:
+            if (variant.name, seed) in made:
+                continue
             finished = _one(variant, corpus, seed, progress, sample_tokens, watch)
             if finished is None:
                 return results

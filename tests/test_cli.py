@@ -244,8 +244,8 @@ def test_every_number_at_the_edge_has_a_meaning_or_one_line(
 
 def test_compare_writes_table_figure_and_json(text: Path, tmp_path: Path) -> None:
     done = gptlab(
-        "compare", "--text", text, "--tokenizer", "char", "--seeds", 3, "--tokens", 2048, *TINY,
-        "--out", tmp_path,
+        "compare", "--text", text, "--tokenizer", "char", "--seeds", 3, "--tokens", 2048,
+        "--batch-size", 16, *TINY, "--out", tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "GPT-1" in done.stdout and "±" in done.stdout

@@ -94,7 +94,15 @@ def test_a_real_comparison(tmp_path: Path) -> None:
     assert {r.tokens for r in results.runs} == {1024}
     assert all(len(r.sample) == 5 and r.curve for r in results.runs)
     assert all(len(r.extra["grad_norms"]["0"]) == 2 for r in results.runs)
-    assert Results.load(tmp_path / "results.json") == results
+    stopped = Results.load(tmp_path / "results.json")
+    assert stopped == results
+    kept = stopped.runs[:4]
+    stopped.runs[4:] = []
+    again = run(variants, corpus, (1, 2), progress=False, sample_tokens=5, before=stopped)
+    assert again.runs[:4] == kept and [r.seed for r in again.runs] == [1, 1, 1, 2, 2, 2]
+    assert [r.val_loss for r in again.runs] == [r.val_loss for r in results.runs]
+    with pytest.raises(ValueError, match="compared other variants"):
+        run(variants[:2], corpus, progress=False, before=stopped)
     assert json.loads((tmp_path / "results.json").read_text())["machine"]["torch"]
     assert results.corpus == corpus.describe()
     assert results.levels() == baselines(corpus)
@@ -118,6 +126,13 @@ def test_equal_tokens_whatever_the_context(experiment) -> None:  # type: ignore[
     assert len({v.tokens for v in variants}) == 1
     assert len({v.settings.steps for v in variants}) == 1
     assert len({v.config.n_ctx for v in variants}) == 3
+
+
+def test_generations_are_rungs_of_the_ladder() -> None:
+    rungs = {v.config: v.settings for v in experiments.ladder(65, 100_000)}
+    for one in experiments.generations(65, 100_000):
+        assert one.config == preset(f"{one.name.lower().replace('-', '')}-tiny", vocab_size=65)
+        assert rungs[one.config] == one.settings
 
 
 def test_the_ladder_changes_one_thing_at_a_time() -> None:

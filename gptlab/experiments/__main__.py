@@ -1,7 +1,7 @@
 """`python -m gptlab.experiments NAME`: make the bundled model or measurements again.
 
-NAME is "model" or an experiment's. Each takes 10 to 40 minutes on two CPU cores; results are saved
-after each run, the model's training resumes where it stopped.
+NAME is "model" or an experiment's. Most take 10 to 60 minutes on two CPU cores. Results are saved
+after each run; what was stopped goes on with --resume, the model's training by itself.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--out", type=Path, default=Path(str(DATA)), help="folder (the package's own)"
     )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with what is in the folder, run by run"
+    )
     options = parser.parse_args(arguments)
     if options.name == "model":
         train_bundled(options.out / "model")
@@ -40,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         title=experiment.name,
         watch=experiment.watch,
         after=lambda so_far: so_far.save(path),
+        before=compare.Results.load(path) if options.resume and path.exists() else None,
     )
     return 0
 

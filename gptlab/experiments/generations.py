@@ -2,58 +2,108 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gptlab.compare import Variant
-from gptlab.config import preset
+from gptlab.config import GPTConfig, preset
 from gptlab.experiments.terms import Experiment, at_equal_tokens
 from gptlab.settings import TrainSettings
 
+#: The rungs, by the names they have in results; `ladder` says what each changes.
+RUNGS = (
+    "GPT-1",
+    "+ norm to the front",
+    "+ final norm",
+    "+ residual scaling",
+    "+ context 128 = GPT-2",
+    "+ banded attention",
+    "+ context 256 = GPT-3",
+)
+#: Each rung's own learning rate, the best of those that `python -m gptlab.experiments ladder-rates`
+#: tried: at one rate for all, a rung would win by the rate that happens to suit it.
+TUNED: dict[str, float] = dict.fromkeys(RUNGS, 2e-3)
+
+#: 4,096 tokens an update: 16 sequences even of the longest context. With four in an update, a
+#: longer context lost at every position, the first ones included.
+UPDATE = TrainSettings(batch_size=64)
+
 
 def generations(
-    vocab_size: int, tokens: int, settings: TrainSettings | None = None, **changes: Any
+    vocab_size: int, tokens: int, settings: TrainSettings = UPDATE, **changes: Any
 ) -> list[Variant]:
     """Tiny GPT-1, GPT-2 and GPT-3, each as its paper describes it.
 
     Args:
         vocab_size: of the corpus's tokenizer.
         tokens: read by each in training.
-        settings: how to train; steps and batch size are set from ``tokens``.
+        settings: how to train; steps and batch size are set from ``tokens``. Without a learning
+            rate, each has the one that suited it in `TUNED`.
         changes: fields of `GPTConfig` to change in all three, e.g. ``n_embd=64``.
     """
-    settings = settings or TrainSettings(batch_size=16)
-    variants = []
-    for name, label in (("gpt1-tiny", "GPT-1"), ("gpt2-tiny", "GPT-2"), ("gpt3-tiny", "GPT-3")):
-        config = preset(name, vocab_size=vocab_size, **changes)
-        variants.append(Variant(label, config, at_equal_tokens(config, tokens, settings)))
-    return variants
+    rungs = ladder(vocab_size, tokens, settings, **changes)
+    return [replace(rungs[i], name=f"GPT-{n}") for n, i in ((1, 0), (2, 4), (3, 6))]
 
 
 def ladder(
-    vocab_size: int, tokens: int, settings: TrainSettings | None = None, **changes: Any
+    vocab_size: int, tokens: int, settings: TrainSettings = UPDATE, **changes: Any
 ) -> list[Variant]:
     """From GPT-1 to GPT-3, one change at a time; the arguments are those of `generations`."""
-    settings = settings or TrainSettings(batch_size=16)
+    return [
+        Variant(name, config, at_equal_tokens(config, tokens, _rated(settings, TUNED[name])))
+        for name, config in _rungs(vocab_size, changes).items()
+    ]
+
+
+def ladder_rates(
+    vocab_size: int,
+    tokens: int,
+    rates: Sequence[float],
+    settings: TrainSettings = UPDATE,
+) -> list[Variant]:
+    """Every rung at several learning rates: where `TUNED` comes from."""
+    return [
+        Variant(
+            f"{name}, {rate:g}", config, at_equal_tokens(config, tokens, _rated(settings, rate))
+        )
+        for name, config in _rungs(vocab_size, {}).items()
+        for rate in rates
+    ]
+
+
+def _rated(settings: TrainSettings, rate: float) -> TrainSettings:
+    return replace(settings, learning_rate=settings.learning_rate or rate)
+
+
+def _rungs(vocab_size: int, changes: Mapping[str, Any]) -> dict[str, GPTConfig]:
+    """Return the rungs by name."""
     gpt1, gpt2, gpt3 = (
         preset(name, vocab_size=vocab_size, **changes)
         for name in ("gpt1-tiny", "gpt2-tiny", "gpt3-tiny")
     )
-    steps: list[tuple[str, dict[str, Any]]] = [
-        ("GPT-1", {}),
-        ("+ norm to the front", {"norm": gpt2.norm}),
-        ("+ final norm", {"final_norm": gpt2.final_norm}),
-        ("+ residual scaling", {"residual_init_scale": gpt2.residual_init_scale}),
-        (f"+ context {gpt2.n_ctx} = GPT-2", {"n_ctx": gpt2.n_ctx}),
-        ("+ banded attention", {"attention": gpt3.attention}),
-        (f"+ context {gpt3.n_ctx} = GPT-3", {"n_ctx": gpt3.n_ctx}),
+    steps: list[dict[str, Any]] = [
+        {},
+        {"norm": gpt2.norm},
+        {"final_norm": gpt2.final_norm},
+        {"residual_init_scale": gpt2.residual_init_scale},
+        {"n_ctx": gpt2.n_ctx},
+        {"attention": gpt3.attention},
+        {"n_ctx": gpt3.n_ctx},
     ]
-    variants, config = [], gpt1
-    for name, change in steps:
-        config = config.replace(**change)
-        variants.append(Variant(name, config, at_equal_tokens(config, tokens, settings)))
+    rungs, config = {}, gpt1
+    for name, change in zip(RUNGS, steps, strict=True):
+        rungs[name] = config = config.replace(**change)
     assert config == gpt3, "the ladder must end at GPT-3"
-    return variants
+    return rungs
 
 
-GENERATIONS = Experiment("generations", "bpe", lambda vocabulary: generations(vocabulary, 400_000))
-LADDER = Experiment("ladder", "bpe", lambda vocabulary: ladder(vocabulary, 250_000))
+GENERATIONS = Experiment(
+    "generations", "bpe", lambda vocabulary: generations(vocabulary, 5_000_000)
+)
+LADDER = Experiment("ladder", "bpe", lambda vocabulary: ladder(vocabulary, 5_000_000))
+LADDER_RATES = Experiment(
+    "ladder-rates",
+    "bpe",
+    lambda vocabulary: ladder_rates(vocabulary, 1_000_000, (1e-3, 2e-3, 4e-3, 8e-3)),
+)
