@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,8 @@ assert _spec is not None and _spec.loader is not None
 rerun = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(rerun)
 
-CHAPTERS = sorted(FOLDER.glob("*.ipynb"))
+CHAPTERS = sorted(FOLDER.glob("[0-9]*.ipynb"))
+GLOSSARY = FOLDER / "glossary.ipynb"
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
@@ -50,6 +52,16 @@ def test_has_all_the_parts_of_a_chapter(path: Path) -> None:
     )
     parts = ("You will be able to", "Predict", "See it", "Build it", "Source check", "Try it")
     missing = [part for part in (*parts, "What we saw", "References") if part not in text]
+    assert not missing
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_its_words_stand_in_the_glossary(path: Path) -> None:
+    (table,) = nbformat.read(GLOSSARY, as_version=4).cells
+    known = set(re.findall(r"^\| \*\*(.+?)\*\* \|", table.source, re.MULTILINE))
+    text = nbformat.read(path, as_version=4).cells[0].source
+    (line,) = re.findall(r"^\*\*Words\*\*.*?: \*(.+)\.\*$", text, re.MULTILINE)
+    missing = set(line.split(", ")) - known - {word.partition(" (")[0] for word in known}
     assert not missing
 
 

@@ -118,7 +118,7 @@ def main() -> int:
     os.environ.setdefault("GPTLAB_SCALE", "laptop")
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as `make lab` runs them
     failed = False
-    for path in options.notebooks or sorted(FOLDER.glob("*.ipynb")):
+    for path in options.notebooks or sorted(FOLDER.glob("[0-9]*.ipynb")):
         began = time.perf_counter()
         try:
             book = nbformat.read(path, as_version=4) if options.check else run(path)

@@ -12,7 +12,7 @@ from tests.browser.conftest import ROOT, Lab, Notebook
 
 pytestmark = pytest.mark.browser
 
-CHAPTERS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
+CHAPTERS = sorted(path.name for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
