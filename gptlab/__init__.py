@@ -1,7 +1,7 @@
 """GPT-1, GPT-2 and GPT-3 in one small package: from text to a model, its loss and its inside.
 
 Each step is one module at the root, and imports point only to the left: config, tokenizer, corpora,
-attention, tracing, model, settings, checkpoints, objective, training, generation, compare. What
+attention, tracing, model, heads, settings, checkpoints, objective, training, generation, compare. What
 they stand on, and the families of files of one shape, have rooms of their own: text, runtime, show;
 experiments, plots, explorers, exercises.
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from gptlab import attention, compare, experiments, explorers, huggingface, plots
+    from gptlab import attention, compare, experiments, explorers, heads, huggingface, plots
     from gptlab.attention import attend, causal_mask
     from gptlab.checkpoints import load_bundled, load_model
     from gptlab.config import GPT3_TABLE, GPTConfig, preset
@@ -64,7 +64,7 @@ _HOME = {
     "train": "training",
 }
 #: Rooms and modules that are used by their own name, as in `gptlab.plots.attention_map`.
-_ROOMS = ("attention", "compare", "experiments", "explorers", "huggingface", "plots")
+_ROOMS = ("attention", "compare", "experiments", "explorers", "heads", "huggingface", "plots")
 
 __all__ = [
     "GPT",
@@ -92,6 +92,7 @@ __all__ = [
     "from_file",
     "from_text",
     "generate",
+    "heads",
     "huggingface",
     "load_bundled",
     "load_model",

@@ -29,6 +29,7 @@ ORDER = [
     "tracing",
     "runtime.reading",
     "model",
+    "heads",
     "huggingface",
     "settings",
     "checkpoints",

@@ -5,6 +5,7 @@ from gptlab.plots.losses import depth_curves, ladder_steps, loss_curves
 from gptlab.plots.masks import mask_map, reach_map
 from gptlab.plots.model import gradient_norms, parameter_bars, stream_growth
 from gptlab.plots.predictions import next_token_bars
+from gptlab.plots.rates import rate_sweep
 from gptlab.plots.scaling import scaling_law
 from gptlab.plots.scores import arrows, score_variance, softmax_sharpness
 from gptlab.plots.timing import cost_by_length
@@ -22,6 +23,7 @@ __all__ = [
     "mask_map",
     "next_token_bars",
     "parameter_bars",
+    "rate_sweep",
     "reach_map",
     "scaling_law",
     "score_variance",

@@ -106,6 +106,16 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
         torch.arange(1, 6) / 15, names[:5], title=names[0]
     ),
     "parameter_bars": lambda names: plots.parameter_bars(preset("gpt1-tiny"), names[0]),
+    "rate_sweep": lambda names: plots.rate_sweep(
+        results(
+            {
+                f"{name}, {rate:g}": [2.0 + i + rate]
+                for i, name in enumerate(names)
+                for rate in (1, 2)
+            }
+        ),
+        levels={name: 1.0 for name in names},
+    ),
     "reach_map": lambda names: plots.reach_map(preset("gpt3-tiny"), title=names[0]),
     "scaling_law": lambda names: plots.scaling_law(
         sweep_results(), "tokens", 0.1, title=names[0], levels={name: 9.0 for name in names}
