@@ -161,5 +161,5 @@ def test_a_name_is_never_two_things() -> None:
         "print(*bad)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    rooms = {"attention", "compare", "experiments", "explorers", "huggingface", "plots"}
+    rooms = {"attention", "compare", "experiments", "explorers", "heads", "huggingface", "plots"}
     assert set(done.stdout.split()) == rooms
