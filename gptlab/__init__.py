@@ -1,9 +1,9 @@
 """GPT-1, GPT-2 and GPT-3 in one small package: from text to a model, its loss and its inside.
 
 Each step is one module at the root, and imports point only to the left: config, tokenizer, corpora,
-attention, tracing, model, heads, settings, checkpoints, objective, training, generation, compare.
-What they stand on, and the families of files of one shape, have rooms of their own: text, runtime,
-show; experiments, plots, explorers, exercises.
+attention, tracing, model, heads, settings, checkpoints, objective, training, generation, results,
+compare. What they stand on, and the families of files of one shape, have rooms of their own: text,
+runtime, show; experiments, plots, explorers, exercises.
 
 This is the face: what a chapter uses can be had from here by name, and is loaded when it is asked
 for, so that `import gptlab` stays quick.
@@ -24,12 +24,13 @@ if TYPE_CHECKING:
     from gptlab.generation import Sampling, generate, sample, stream
     from gptlab.model import GPT, Block, CausalSelfAttention
     from gptlab.objective import evaluate
+    from gptlab.results import History
     from gptlab.runtime.fast_attention import fast_attend
     from gptlab.runtime.scale import describe, pick, scale
     from gptlab.settings import TrainSettings
     from gptlab.show.table import Table
     from gptlab.tokenizer import BPETokenizer, CharTokenizer
-    from gptlab.training import History, train
+    from gptlab.training import train
 
 #: Where each name lives.
 _HOME = {
@@ -60,7 +61,7 @@ _HOME = {
     "Table": "show.table",
     "BPETokenizer": "tokenizer",
     "CharTokenizer": "tokenizer",
-    "History": "training",
+    "History": "results",
     "train": "training",
 }
 #: Rooms and modules that are used by their own name, as in `gptlab.plots.attention_map`.

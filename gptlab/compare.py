@@ -1,20 +1,11 @@
-"""Comparing models fairly: variants × seeds on the same text, measured, kept as JSON.
-
-`run` trains every variant with every seed and returns `Results`, which know their spread: a table,
-a verdict on any two variants, a fitted power law. Pictures are drawn from `Results`
-(`gptlab.plots`), today's or those of a file.
-"""
+"""Comparing models fairly: variants × seeds on the same text, measured, kept as `Results`."""
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 
 from gptlab import counting
@@ -22,15 +13,11 @@ from gptlab.config import GPTConfig
 from gptlab.corpora import Corpus
 from gptlab.generation import Sampling, generate
 from gptlab.model import GPT
-from gptlab.runtime.atomic import write_whole
+from gptlab.results import Results, Run
 from gptlab.runtime.device import describe_machine
 from gptlab.runtime.progress import tell
 from gptlab.settings import TrainSettings
-from gptlab.show.table import Table
 from gptlab.training import Watch, train
-
-#: Two-sided 95 % points of Student's t, by degrees of freedom.
-_T95 = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23)
 
 
 @dataclass(frozen=True)
@@ -45,187 +32,6 @@ class Variant:
     def tokens(self) -> int:
         """Tokens read in training."""
         return self.settings.steps * self.settings.batch_size * self.config.n_ctx
-
-
-@dataclass(frozen=True)
-class Run:
-    """What one training run measured.
-
-    Attributes:
-        variant: its variant's name.
-        seed: decides initial weights, batches and dropout.
-        parameters: number of weights.
-        body_parameters: without embeddings, as scaling laws count (Kaplan et al. 2020).
-        tokens: read in training.
-        val_loss: nats per token on the whole validation text, at the end.
-        val_bits_per_byte: the same in bits per byte.
-        tokens_per_second: of training.
-        seconds: of the whole run.
-        curve: the evaluations on the way, as in `History.records`.
-        sample: text written after training, from an empty prompt.
-        hardware: the device and the precision, and why; empty in older files.
-        extra: whatever the experiment added.
-    """
-
-    variant: str
-    seed: int
-    parameters: int
-    body_parameters: int
-    tokens: int
-    val_loss: float
-    val_bits_per_byte: float
-    tokens_per_second: float
-    seconds: float
-    curve: list[dict[str, float]]
-    sample: str
-    hardware: str = ""
-    extra: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class PowerLaw:
-    """L = (scale / x)^exponent, fitted to logarithms, with the exponent's standard error."""
-
-    exponent: float
-    error: float
-    scale: float
-
-    def __call__(self, x: float) -> float:
-        """Return the loss the law gives at x."""
-        return (self.scale / x) ** self.exponent
-
-
-@dataclass
-class Results:
-    """Everything an experiment measured, and what can be said of it.
-
-    Attributes:
-        title: what was compared.
-        corpus: one sentence on the text.
-        machine: versions and processor.
-        variants: {name: {"config": …, "settings": …}} in the order they were given.
-        runs: one a variant and seed.
-        baselines: what needs no training (`gptlab.counting`): {name: {"val_loss": nats per token,
-            "val_bits_per_byte": …}}; empty in older files.
-    """
-
-    title: str
-    corpus: str
-    machine: dict[str, Any]
-    variants: dict[str, dict[str, Any]]
-    runs: list[Run]
-    baselines: dict[str, dict[str, float]] = field(default_factory=dict)
-
-    def of(self, name: str) -> list[Run]:
-        """Return the runs of a variant."""
-        if name not in self.variants:
-            raise ValueError(f"there is no variant {name!r}; there is {', '.join(self.variants)}.")
-        return [run for run in self.runs if run.variant == name]
-
-    def values(self, name: str, what: str = "val_loss") -> np.ndarray:
-        """Return one measured value over a variant's seeds, e.g. "val_loss"."""
-        return np.array([getattr(run, what) for run in self.of(name)], dtype=float)
-
-    def mean_sd(self, name: str, what: str = "val_loss") -> tuple[float, float]:
-        """Return mean and standard deviation over seeds; 0 spread where there is one seed."""
-        values = self.values(name, what)
-        return float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else 0.0
-
-    def difference(self, name: str, other: str, what: str = "val_loss") -> tuple[float, float]:
-        """Return mean(other) - mean(name) and the half-width of its 95 % interval (Student's t)."""
-        a, b = self.values(name, what), self.values(other, what)
-        freedom = len(a) + len(b) - 2
-        gap = float(b.mean() - a.mean())
-        if freedom < 1 or min(len(a), len(b)) < 2:
-            return gap, math.inf
-        pooled = ((len(a) - 1) * a.var(ddof=1) + (len(b) - 1) * b.var(ddof=1)) / freedom
-        t = _T95[min(freedom, len(_T95)) - 1]
-        return gap, float(t * math.sqrt(pooled * (1 / len(a) + 1 / len(b))))
-
-    def verdict(self, name: str, other: str, what: str = "val_loss") -> str:
-        """Say in one sentence whether two variants differ by more than their spread."""
-        gap, half = self.difference(name, other, what)
-        if math.isinf(half):
-            return f"{other} against {name}: {gap:+.3f}, from a single seed: no spread to judge by."
-        word = "lower" if gap < 0 else "higher"
-        if abs(gap) > half:
-            return f"{other} is {word} than {name} by {abs(gap):.3f} ± {half:.3f}."
-        return (
-            f"{other} against {name}: {gap:+.3f} ± {half:.3f}, within the spread: no difference "
-            f"shown."
-        )
-
-    def levels(self, what: str = "val_loss") -> dict[str, float]:
-        """Return the baselines' values of one kind by name, for a picture's level lines."""
-        return {name: values[what] for name, values in self.baselines.items()}
-
-    def table(self) -> Table:
-        """Return one row a variant: parameters, losses with spread, speed; then the baselines."""
-        rows = []
-        for name in self.variants:
-            runs = self.of(name)
-            if not runs:
-                continue
-            rows.append(
-                [
-                    name,
-                    f"{runs[0].parameters:,}",
-                    f"{runs[0].tokens:,}",
-                    _plus_minus(*self.mean_sd(name)),
-                    _plus_minus(*self.mean_sd(name, "val_bits_per_byte")),
-                    f"{self.mean_sd(name, 'tokens_per_second')[0]:,.0f}",
-                    f"{self.mean_sd(name, 'seconds')[0]:.0f}",
-                    str(len(runs)),
-                ]
-            )
-        for name, level in self.baselines.items():
-            losses = (f"{level[what]:.3f}" for what in ("val_loss", "val_bits_per_byte"))
-            rows.append([name, "", "", *losses, "", "", ""])
-        return Table(
-            [
-                "variant",
-                "parameters",
-                "tokens",
-                "validation loss (nats/token)",
-                "bits per byte",
-                "tokens/s",
-                "seconds",
-                "seeds",
-            ],
-            rows,
-        )
-
-    def power_law(self, x: str, what: str = "val_loss") -> PowerLaw:
-        """Fit L = (scale / x)^exponent through all runs, x being "body_parameters" or "tokens".
-
-        Raises:
-            ValueError: with fewer than three different x.
-        """
-        points = [(getattr(run, x), getattr(run, what)) for run in self.runs]
-        if len({p[0] for p in points}) < 3:
-            raise ValueError(f"a power law needs at least 3 different {x}; give more variants.")
-        log_x, log_loss = np.log(np.array(points, dtype=float)).T
-        (slope, offset), covariance = np.polyfit(log_x, log_loss, 1, cov=True)
-        return PowerLaw(float(-slope), float(np.sqrt(covariance[0, 0])), math.exp(-offset / slope))
-
-    def save(self, path: Path | str) -> None:
-        """Write everything as JSON, whole or not at all."""
-        text = json.dumps(asdict(self), indent=1, allow_nan=False, ensure_ascii=False)
-        write_whole(path, text + "\n")
-
-    @classmethod
-    def load(cls, path: Path | str) -> Results:
-        """Read what `save` wrote.
-
-        Raises:
-            FileNotFoundError: if there is no such file.
-            ValueError: if it is not a results file.
-        """
-        try:
-            raw = json.loads(Path(path).read_text(encoding="utf-8"))
-            return cls(**{**raw, "runs": [Run(**run) for run in raw["runs"]]})
-        except (TypeError, KeyError, ValueError) as error:
-            raise ValueError(f"{path} is no results file of gptlab: {error}") from error
 
 
 def run(
@@ -336,7 +142,3 @@ def _one(
         hardware=history.hardware,
         extra=extra,
     )
-
-
-def _plus_minus(mean: float, sd: float) -> str:
-    return f"{mean:.3f} ± {sd:.3f}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from gptlab import checkpoints
 from gptlab.corpora import Corpus
 from gptlab.model import GPT
 from gptlab.objective import Batch, Objective, objective_of
+from gptlab.results import History
 from gptlab.runtime import processes
 from gptlab.runtime.compiling import Compiled
 from gptlab.runtime.device import choose
@@ -31,45 +32,6 @@ from gptlab.settings import TrainSettings, learning_rate_at, make_optimizers
 
 #: Called after each backward pass, before the update, with the step and the model.
 Watch = Callable[[int, GPT], None]
-
-
-@dataclass
-class History:
-    """What a run measured.
-
-    Attributes:
-        records: one dict an evaluation: step, tokens, seconds, train_loss (mean since the last
-            one, nats per target), learning_rate, grad_norm, and what the objective measured; of
-            language modelling val_loss in nats per token and val_bits_per_byte.
-        measured: the same by the objective at the end, on all that is held out.
-        tokens_per_second: of training, evaluations not counted.
-        seconds: of the whole run, evaluations and checkpoints included.
-        hardware: where it ran and why, in one sentence.
-        steps: updates made.
-        interrupted: whether it was stopped before its last step.
-    """
-
-    records: list[dict[str, float]] = field(default_factory=list)
-    measured: dict[str, float] = field(default_factory=dict)
-    tokens_per_second: float = 0.0
-    seconds: float = 0.0
-    hardware: str = ""
-    steps: int = 0
-    interrupted: bool = False
-
-    @property
-    def val_loss(self) -> float:
-        """Nats per token over the whole validation text, at the end."""
-        return self.measured.get("val_loss", math.nan)
-
-    @property
-    def val_bits_per_byte(self) -> float:
-        """The same in bits per byte of text, comparable across tokenizers."""
-        return self.measured.get("val_bits_per_byte", math.nan)
-
-    def column(self, name: str) -> list[float]:
-        """Return one measured value over the run, e.g. ``column("val_loss")``."""
-        return [record[name] for record in self.records]
 
 
 class TrainingDiverged(RuntimeError):

@@ -26,6 +26,7 @@ ORDER = [
     "tokenizer",
     "corpora",
     "counting",
+    "results",
     "tracing",
     "runtime.reading",
     "model",

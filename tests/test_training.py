@@ -18,10 +18,11 @@ from gptlab.config import preset
 from gptlab.corpora import Corpus, from_text
 from gptlab.model import GPT
 from gptlab.objective import Batch, LanguageModelling, evaluate
+from gptlab.results import History
 from gptlab.runtime.locks import FolderInUse
 from gptlab.settings import TrainSettings, learning_rate_at, make_optimizers
 from gptlab.tokenizer import Tokenizer
-from gptlab.training import History, TrainingDiverged, train
+from gptlab.training import TrainingDiverged, train
 
 SMALL = TrainSettings(steps=20, batch_size=4, warmup=5, eval_every=10, device="cpu")
 #: Every letter follows from the two before it: learnable, and not by counting letters alone.

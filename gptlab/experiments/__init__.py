@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from importlib.resources import as_file
 
-from gptlab.compare import Results
 from gptlab.data import DATA
 from gptlab.experiments.depth import DEPTH, block_gradient_norms, depth, watch_gradients
 from gptlab.experiments.generations import GENERATIONS, LADDER, generations, ladder
 from gptlab.experiments.rates import RATES, RATES_WIDE, rates
 from gptlab.experiments.scaling import AMOUNTS, SIZES_AT_500K, amounts, sizes
 from gptlab.experiments.terms import SHARED_RATE, Experiment, at_equal_tokens
+from gptlab.results import Results
 
 __all__ = [
     "EXPERIMENTS",

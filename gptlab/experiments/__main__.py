@@ -16,6 +16,7 @@ from gptlab.corpora import python_docs
 from gptlab.data import DATA
 from gptlab.experiments import EXPERIMENTS
 from gptlab.experiments.bundled_model import train_bundled
+from gptlab.results import Results
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         title=experiment.name,
         watch=experiment.watch,
         after=lambda so_far: so_far.save(path),
-        before=compare.Results.load(path) if options.resume and path.exists() else None,
+        before=Results.load(path) if options.resume and path.exists() else None,
     )
     return 0
 

@@ -9,10 +9,9 @@ from textwrap import fill
 import numpy as np
 from matplotlib.lines import Line2D
 
-from gptlab.compare import Results
 from gptlab.plots.curves import LOSSES, curve, finish, level_lines, levels_in_words
+from gptlab.results import History, Results
 from gptlab.show.picture import COLOURS, Picture, new_figure, style
-from gptlab.training import History
 
 
 def loss_curves(

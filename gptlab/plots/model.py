@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from gptlab.compare import Results
 from gptlab.config import GPTConfig
 from gptlab.model import GPT
 from gptlab.plots.curves import curve, finish
+from gptlab.results import Results
 from gptlab.show.picture import COLOURS, Picture, new_figure
 
 #: The parts of a model, by what the names of their parameters hold.

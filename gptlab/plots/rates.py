@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from gptlab.compare import Results
 from gptlab.plots.curves import LOSSES, finish, level_lines, levels_in_words
+from gptlab.results import Results
 from gptlab.show.picture import Picture, new_figure, style
 
 

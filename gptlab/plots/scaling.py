@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
-from gptlab.compare import Results
 from gptlab.plots.curves import LOSSES, finish, level_lines, levels_in_words
+from gptlab.results import Results
 from gptlab.show.picture import COLOURS, LINES, Picture, new_figure
 
 _AXES = {"body_parameters": "parameters without embeddings", "tokens": "training tokens"}

@@ -7,10 +7,9 @@ import torch
 
 from gptlab import plots
 from gptlab.attention import causal_mask
-from gptlab.compare import Results, Run
 from gptlab.config import preset
+from gptlab.results import History, Results, Run
 from gptlab.show.picture import Picture
-from gptlab.training import History
 
 LOOKS = 4
 
