@@ -10,7 +10,7 @@ import torch
 from gptlab import checkpoints
 from gptlab.config import preset
 from gptlab.corpora import Corpus, python_docs
-from gptlab.heads import head_scores, repeated_tokens
+from gptlab.heads import head_scores
 from gptlab.model import GPT
 from gptlab.objective import Batch, LanguageModelling, evaluate
 from gptlab.runtime.device import describe_machine
@@ -22,26 +22,27 @@ SOURCES = ("python", "numpy", "matplotlib", "torch")
 
 
 class WithRepeats(LanguageModelling):
-    """Language modelling, with one row in sixteen of random tokens said twice.
+    """Language modelling, with one row in eight of random tokens said again and again.
 
-    Only the second time counts, which the context tells and nothing else. So heads that copy from
-    the context come early; from text alone they come too, after several times as many tokens.
+    Only what the context tells counts in them. So heads that copy from the context come early; from
+    text alone they come too, after several times as many tokens. Each row has a period of its own,
+    or a head could learn to look a fixed way back, whatever stands there.
     """
 
     def batch(self, step: int, settings: TrainSettings) -> Batch:
         """Return tokens and targets, (B, n_ctx) each."""
         x, y = super().batch(step, settings)
-        rows, length = max(1, len(x) // 16), self.n_ctx // 2
-        seed = settings.seed * 1_000_003 + step
-        twice = repeated_tokens(self.tokenizer.vocab_size, length, rows, seed)  # (rows, n_ctx)
-        x[:rows] = twice
-        y[:rows] = twice.roll(-1, dims=1)
-        y[:rows, : length - 1] = -100
-        y[:rows, -1] = -100
+        draw = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
+        for row in range(len(x) // 8):
+            period = int(torch.randint(self.n_ctx // 16, self.n_ctx // 2 + 1, (), generator=draw))
+            once = torch.randint(self.tokenizer.vocab_size, (period,), generator=draw)
+            said = once.repeat(self.n_ctx // period + 2)[: self.n_ctx + 1]  # (n_ctx + 1,)
+            x[row], y[row] = said[:-1], said[1:]
+            y[row, : period - 1] = -100  # nobody can know these
         return x, y
 
 
-def train_bundled(folder: Path, steps: int = 3600) -> None:
+def train_bundled(folder: Path, steps: int = 3000) -> None:
     """Train the bundled model and leave only what is needed to use it."""
     corpus = python_docs("bpe", 4096, sources=SOURCES)
     torch.manual_seed(1)

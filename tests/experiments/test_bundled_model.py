@@ -10,16 +10,23 @@ from gptlab.settings import TrainSettings
 CORPUS = from_text("to be or not to be, that is the question. " * 60, tokenizer="char")
 
 
-def test_one_row_in_sixteen_is_said_twice_and_its_second_half_counts() -> None:
+def test_one_row_in_eight_repeats_itself_and_only_repetitions_count() -> None:
     settings = TrainSettings(batch_size=32)
-    x, y = WithRepeats(CORPUS, 8).batch(3, settings)
-    plain_x, plain_y = LanguageModelling(CORPUS, 8).batch(3, settings)
-    assert torch.equal(x[2:], plain_x[2:]) and torch.equal(y[2:], plain_y[2:])
-    assert torch.equal(x[:2, :4], x[:2, 4:])
-    # What counts is told by what was said the first time.
-    assert (y[:2, :3] == -100).all() and (y[:2, 7] == -100).all()
-    assert torch.equal(y[:2, 3:7], x[:2, 4:])
-    assert WithRepeats(CORPUS, 8).count((x, y)) == 30 * 8 + 2 * 4
+    objective = WithRepeats(CORPUS, 64)
+    x, y = objective.batch(3, settings)
+    plain_x, plain_y = LanguageModelling(CORPUS, 64).batch(3, settings)
+    assert torch.equal(x[4:], plain_x[4:]) and torch.equal(y[4:], plain_y[4:])
+    periods = set()
+    for tokens, targets in zip(x[:4], y[:4], strict=True):
+        counted = targets != -100
+        assert torch.equal(targets[counted][:-1], tokens[1:][counted[:-1]])  # the next token
+        first = int(counted.nonzero()[0])
+        assert counted[first:].all()
+        period = first + 1
+        assert torch.equal(tokens[period:], tokens[:-period])
+        assert torch.equal(targets[first:], tokens.repeat(2)[: 64 - first])
+        periods.add(period)
+    assert len(periods) > 1 and min(periods) >= 4 and max(periods) <= 32
 
 
 def test_each_step_draws_its_own_tokens_and_always_the_same() -> None:
