@@ -13,6 +13,9 @@ from gptlab.plots.curves import LOSSES, curve, finish, level_lines, levels_in_wo
 from gptlab.results import History, Results
 from gptlab.show.picture import COLOURS, Picture, new_figure, style
 
+#: Nats per token from the unigram line within which a run counts as stuck there.
+_STUCK_WITHIN = 0.05
+
 
 def loss_curves(
     runs: Results | History | Mapping[str, Sequence[History]],
@@ -170,10 +173,13 @@ def depth_curves(
 ) -> Picture:
     """Draw the final loss against depth for post-norm and pre-norm, with and without warm-up.
 
+    A run that ends where counting single letters does has learned nothing from its context: it is
+    stuck. Those are counted, and lines are means of the others: a mean of both would be no run's.
+
     Args:
         results: of `gptlab.experiments.depth`.
-        title: the finding.
-        levels: as for `loss_curves`.
+        title: the finding; by default how many runs are stuck.
+        levels: as for `loss_curves`; "unigram" is what a stuck run ends at.
     """
     levels = results.levels() if levels is None else levels
     groups: dict[tuple[str, bool], dict[int, np.ndarray]] = {}
@@ -181,33 +187,45 @@ def depth_curves(
         about = results.variants[name]
         key = (about["config"]["norm"], about["settings"]["warmup"] > 0)
         groups.setdefault(key, {})[about["config"]["n_layer"]] = results.values(name)
+    border = levels.get("unigram", np.inf) - _STUCK_WITHIN
     figure, axes = new_figure(7.5, 4.4)
     ax = axes[0, 0]
-    lines, said = [], []
+    lines, said, all_stuck = [], [], 0
     for i, ((norm, warm), by_depth) in enumerate(sorted(groups.items())):
         label = f"{norm}-norm, {'warm-up' if warm else 'no warm-up'}"
-        depths = sorted(by_depth)
-        means = [by_depth[d].mean() for d in depths]
         looks = style(i)
         marker = looks.pop("marker")
-        ax.plot(depths, means, **looks)
         lines.append(Line2D([], [], marker=marker, label=label, **looks))
-        for d in depths:
-            # Side by side, or the dots of one kind hide those of another.
-            at = [d + 0.25 * (i - 1.5)] * len(by_depth[d])
-            ax.scatter(at, by_depth[d], color=looks["color"], marker=marker, s=22, zorder=3)
-        said.append(
-            f"{label}: {means[0]:.2f} at {depths[0]} layers, {means[-1]:.2f} at {depths[-1]}"
-        )
+        means, found = {}, []
+        for depth, losses in sorted(by_depth.items()):
+            stuck = losses > border
+            all_stuck += int(stuck.sum())
+            # Side by side, or a mark hides another.
+            at = depth * 1.07 ** (i - 1.5) * 1.018 ** np.arange(len(losses))
+            edge = looks["color"]
+            faces = ["none" if is_stuck else edge for is_stuck in stuck]
+            ax.scatter(at, losses, s=26, marker=marker, facecolors=faces, edgecolors=edge)
+            if not stuck.all():
+                means[depth] = losses[~stuck].mean()
+            mean = f"{means[depth]:.2f}" if depth in means else "none learned"
+            stuck_note = f", {stuck.sum()} of {len(stuck)} stuck" if stuck.any() else ""
+            found.append(f"{depth} layers {mean}{stuck_note}")
+        ax.plot(list(means), list(means.values()), **looks)
+        said.append(f"{label}: {'; '.join(found)}")
+    runs = len(results.runs)
+    found_stuck = f"{all_stuck} of {runs} runs are stuck (hollow); lines are means of the others"
     finish(
         ax,
         [*lines, *level_lines(ax, levels)],
+        xscale="log",
         xlabel="layers",
         ylabel=LOSSES["val_loss"],
-        title=title or "Final loss by depth: lines are means, marks are seeds",
-        xticks=sorted({d for by_depth in groups.values() for d in by_depth}),
+        title=title or found_stuck,
     )
-    return Picture(figure, f"Final loss by depth. {'; '.join(said)}.{levels_in_words(levels)}")
+    ticks = sorted({depth for by_depth in groups.values() for depth in by_depth})
+    ax.set_xticks(ticks, [str(depth) for depth in ticks])
+    ax.set_xticks([], minor=True)
+    return Picture(figure, f"Final loss by depth. {'. '.join(said)}.{levels_in_words(levels)}")
 
 
 def _measured(results: Results) -> list[str]:

@@ -114,8 +114,18 @@ def test_the_ladder_judges_each_step() -> None:
 
 def test_depth_is_told_by_norm_and_warm_up() -> None:
     said = plots.depth_curves(depth_results()).sentence
-    assert "post-norm, no warm-up: 2.05 at 4 layers" in said
-    assert "pre-norm, no warm-up: 3.05 at 4 layers" in said
+    assert "post-norm, no warm-up: 4 layers 2.05." in said
+    assert "pre-norm, no warm-up: 4 layers 3.05." in said
+
+
+def test_runs_that_are_stuck_are_counted_and_not_averaged() -> None:
+    """Both runs of pre-norm, 3.0 and 3.1, end at letter frequencies or worse."""
+    drawn = plots.depth_curves(depth_results(), levels={"unigram": 3.04})
+    assert "pre-norm, no warm-up: 4 layers none learned, 2 of 2 stuck" in drawn.sentence
+    assert "post-norm, no warm-up: 4 layers 2.05." in drawn.sentence
+    assert axes(drawn).get_title().startswith("2 of 4 runs are stuck")
+    one = plots.depth_curves(depth_results(), levels={"unigram": 3.12}).sentence
+    assert "pre-norm, no warm-up: 4 layers 3.00, 1 of 2 stuck" in one
 
 
 def test_variants_without_runs_are_left_out() -> None:
