@@ -248,7 +248,8 @@ def load_model(folder: Path | str, device: torch.device | str = "cpu") -> tuple[
 def load_bundled() -> tuple[GPT, Tokenizer]:
     """Return the model that comes with the package, and its tokenizer.
 
-    A tiny GPT-2 trained on Python's own documentation; its card is `data/model/README.md`.
+    A small GPT-2 trained on the documentation of Python and three libraries; its card is
+    `data/model/README.md`.
     """
     with as_file(DATA / "model") as folder:
         return load_model(folder)
