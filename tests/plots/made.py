@@ -91,6 +91,7 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
     "depth_curves": lambda names: plots.depth_curves(
         depth_results(names[:2]), title=names[0], levels={name: 1.0 for name in names}
     ),
+    "gpt_diagram": lambda names: plots.gpt_diagram(preset("gpt1-tiny"), names[0]),
     "gradient_norms": lambda names: plots.gradient_norms(depth_results(names[:2])),
     "ladder_steps": lambda names: plots.ladder_steps(
         results({name: [2.0 - i, 2.1 - i] for i, name in enumerate(names)}),
