@@ -26,7 +26,9 @@ def depth(
     Everything else is the same: no residual scaling, and a final norm for both kinds, so that only
     the place of the norm differs.
     """
-    base = preset("gpt1-tiny", vocab_size=vocab_size, n_embd=64, n_head=4, final_norm=True)
+    shape = {"n_embd": 64, "n_head": 4, "final_norm": True}
+    # The papers' own scale: larger weights change when and where a deep model gets stuck.
+    base = preset("gpt1-tiny", vocab_size=vocab_size, init_std=0.02, **shape)
     settings = TrainSettings(steps=steps, learning_rate=SHARED_RATE)
     return [
         Variant(

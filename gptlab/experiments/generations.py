@@ -57,10 +57,7 @@ def ladder(
 
 
 def ladder_rates(
-    vocab_size: int,
-    tokens: int,
-    rates: Sequence[float],
-    settings: TrainSettings = UPDATE,
+    vocab_size: int, tokens: int, rates: Sequence[float], settings: TrainSettings = UPDATE
 ) -> list[Variant]:
     """Every rung at several learning rates: where `TUNED` comes from."""
     return [
