@@ -10,7 +10,13 @@ from importlib.resources import as_file
 
 from gptlab.data import DATA
 from gptlab.experiments.depth import DEPTH, block_gradient_norms, depth, watch_gradients
-from gptlab.experiments.generations import GENERATIONS, LADDER, generations, ladder
+from gptlab.experiments.generations import (
+    GENERATION_RATES,
+    GENERATIONS,
+    LADDER,
+    generations,
+    ladder,
+)
 from gptlab.experiments.rates import RATES, RATES_WIDE, rates
 from gptlab.experiments.scaling import AMOUNTS, SIZES_AT_500K, amounts, sizes
 from gptlab.experiments.terms import SHARED_RATE, Experiment, at_equal_tokens
@@ -34,7 +40,17 @@ __all__ = [
 
 #: All whose measurements come with the package, by name.
 EXPERIMENTS: dict[str, Experiment] = {
-    one.name: one for one in (GENERATIONS, LADDER, DEPTH, SIZES_AT_500K, AMOUNTS, RATES, RATES_WIDE)
+    one.name: one
+    for one in (
+        GENERATIONS,
+        GENERATION_RATES,
+        LADDER,
+        DEPTH,
+        SIZES_AT_500K,
+        AMOUNTS,
+        RATES,
+        RATES_WIDE,
+    )
 }
 
 

@@ -20,7 +20,7 @@ def rate_sweep(
     """Draw the final loss against the learning rate, a line a variant, its best rate marked.
 
     Args:
-        results: whose variants are named "what, rate", as of `gptlab.experiments.ladder_rates`.
+        results: whose variants are named "what, rate", as in `generation-rates`.
         what: "val_loss" or "val_bits_per_byte".
         title: the finding; by default how far apart the best rates lie.
         levels: {name: loss} of what needs no training; by default the results' own baselines.
