@@ -1,6 +1,7 @@
 """Still pictures, by subject: data in, a `Picture` out. Nothing here trains, measures or moves."""
 
 from gptlab.plots.attention import attention_grid, attention_map, attention_steps
+from gptlab.plots.in_context import examples_curve, shots_bars, sudden_fall
 from gptlab.plots.losses import depth_curves, ladder_steps, loss_curves
 from gptlab.plots.masks import mask_map, reach_map
 from gptlab.plots.model import gradient_norms, parameter_bars, stream_growth
@@ -17,6 +18,7 @@ __all__ = [
     "attention_steps",
     "cost_by_length",
     "depth_curves",
+    "examples_curve",
     "gradient_norms",
     "ladder_steps",
     "loss_curves",
@@ -27,6 +29,8 @@ __all__ = [
     "reach_map",
     "scaling_law",
     "score_variance",
+    "shots_bars",
     "softmax_sharpness",
     "stream_growth",
+    "sudden_fall",
 ]
