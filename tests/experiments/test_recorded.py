@@ -36,7 +36,8 @@ def test_the_model_has_the_heads_that_its_card_names() -> None:
 @pytest.mark.parametrize("name", experiments.EXPERIMENTS)
 def test_recorded_results_are_complete(name: str) -> None:
     results = experiments.results(name)
-    seeds = 2 if name == "rates-wide" else 3  # a trial of minutes a run, to place one default
+    # What only places a rate needs no spread.
+    seeds = {"rates-wide": 2, "generation-rates": 1}.get(name, 3)
     assert all(len(results.of(variant)) >= seeds for variant in results.variants)
 
 
@@ -50,6 +51,18 @@ def test_the_default_learning_rates_are_those_measured() -> None:
                 gap, half = results.difference(chosen, other)
                 assert gap > -half, f"{other} is better than {chosen}"
     assert TrainSettings().peak_rate(preset("gpt1-tiny")) == 2e-3
+
+
+def test_each_generation_has_the_best_rate_that_was_tried() -> None:
+    tried = experiments.results("generation-rates")
+    for variant in experiments.generations(10, 100_000):
+        ends = {
+            float(name.rpartition(", ")[2]): tried.mean_sd(name)[0]
+            for name in tried.variants
+            if name.startswith(variant.name)
+        }
+        best = min(ends, key=lambda rate: ends[rate])
+        assert variant.settings.learning_rate == best == sorted(ends)[1]  # not at an edge
 
 
 def test_unknown_results_name_what_there_is() -> None:
