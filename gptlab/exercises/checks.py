@@ -2,14 +2,18 @@
 
 A check takes the reader's answer and returns a `Verdict` at once. It never raises: an empty answer
 says that nothing is there yet, a wrong one says what is wrong without giving the answer, and an
-answer that crashes says how.
+answer that crashes says how, and in which of the reader's own lines.
 """
 
 from __future__ import annotations
 
+import dis
+import inspect
 import traceback
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
+from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import torch
@@ -17,6 +21,12 @@ from torch import Tensor
 
 from gptlab.show.shown import in_words
 from gptlab.show.verdict import Verdict
+
+
+#: What a function is made of that does nothing and returns None, as `...` or a docstring alone.
+_IDLE = {"RESUME", "NOP", "CACHE", "COPY_FREE_VARS", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE"}
+#: Folders whose code is nobody's answer: this package, and Python's own library.
+_LIBRARIES = (Path(__file__).parents[1], Path(traceback.__file__).parent)
 
 
 class Wrong(Exception):
@@ -48,7 +58,7 @@ def exercise(task: str) -> Callable[[Callable[[Any], str]], Callable[..., Verdic
             except Wrong as wrong:
                 return Verdict("wrong", str(wrong))
             except (Exception, SystemExit) as error:  # exit() in an answer must not end the kernel
-                line = traceback.extract_tb(error.__traceback__)[-1].line or ""
+                line = _own_line(error)
                 where = f" (at: {line})" if line else ""
                 return Verdict("wrong", f"Your answer raised {in_words(error)}{where}")
 
@@ -58,14 +68,48 @@ def exercise(task: str) -> Callable[[Callable[[Any], str]], Callable[..., Verdic
 
 
 def call(answer: Any, *arguments: Any) -> Any:
-    """Call the reader's function; no function is `Wrong`, a function without a result `Empty`."""
+    """Call the reader's function on copies of the arguments and return its result.
+
+    Raises:
+        Wrong: for what is no function, or a function that works and returns nothing.
+        Empty: for a function in which nothing is written yet.
+    """
     if not callable(answer):
         raise Wrong(f"Hand over the function itself, not {type(answer).__name__}.")
     copies = [a.clone() if isinstance(a, Tensor) else a for a in arguments]
     result = answer(*copies)
+    if result is None and not _is_idle(answer):
+        raise Wrong(
+            "Your function runs to its end and returns nothing (None). What it has worked out must "
+            "be handed back with `return`."
+        )
     if result is None or result is ...:
         raise Empty
     return result
+
+
+def _is_idle(answer: Any) -> bool:
+    """Whether a function's body does nothing: `...`, a docstring, `pass`, `return None`."""
+    while isinstance(answer, partial):
+        answer = answer.func
+    code = getattr(inspect.unwrap(answer), "__code__", None)
+    if not isinstance(code, CodeType):
+        return False
+    return all(step.opname in _IDLE for step in dis.get_instructions(code))
+
+
+def _own_line(error: BaseException) -> str:
+    """Return the reader's own line that an error passed through last; empty where it met none."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((f.line or "" for f in reversed(frames) if _is_own(f.filename)), "")
+
+
+def _is_own(filename: str) -> bool:
+    """Whether code is the reader's: a cell's or a file's, not a library's."""
+    path = Path(filename)
+    installed = {"site-packages", "dist-packages"} & set(path.parts)
+    of_a_library = any(path.is_relative_to(folder) for folder in _LIBRARIES)
+    return not (installed or of_a_library or filename.startswith("<frozen"))
 
 
 def tensor(value: Any, shape: tuple[int, ...], name: str = "the result") -> Tensor:
