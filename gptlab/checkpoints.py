@@ -41,6 +41,9 @@ from gptlab.tokenizer import Tokenizer, load_tokenizer
 #: How weights may be stored; a model is loaded in float32 whichever it is.
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
+#: The models that come with the package.
+BUNDLED = ("model", "in-context")
+
 _FORMAT = "gptlab checkpoint 1"
 _STEP = "step-"
 _SAVING = ".saving-"
@@ -245,13 +248,19 @@ def load_model(folder: Path | str, device: torch.device | str = "cpu") -> tuple[
     return checkpoint.model(device), checkpoint.tokenizer
 
 
-def load_bundled() -> tuple[GPT, Tokenizer]:
-    """Return the model that comes with the package, and its tokenizer.
+def load_bundled(name: str = "model") -> tuple[GPT, Tokenizer]:
+    """Return a model that comes with the package, and its tokenizer.
 
-    A small GPT-2 trained on the documentation of Python and three libraries; its card is
-    `data/model/README.md`.
+    Args:
+        name: "model", a small GPT-2 trained on documentation, or "in-context", one that answers from
+            examples in its context; their cards are `data/NAME/README.md`.
+
+    Raises:
+        ValueError: for any other name.
     """
-    with as_file(DATA / "model") as folder:
+    if name not in BUNDLED:
+        raise ValueError(f"no model named {name!r} comes along; choose {', '.join(BUNDLED)}.")
+    with as_file(DATA / name) as folder:
         return load_model(folder)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib.resources import as_file
 
 from gptlab.data import DATA
+from gptlab.experiments import in_context
 from gptlab.experiments.depth import DEPTH, block_gradient_norms, depth, watch_gradients
 from gptlab.experiments.generations import (
     GENERATION_RATES,
@@ -25,12 +26,14 @@ from gptlab.results import Results
 __all__ = [
     "EXPERIMENTS",
     "SHARED_RATE",
+    "RECORDED",
     "Experiment",
     "amounts",
     "at_equal_tokens",
     "block_gradient_norms",
     "depth",
     "generations",
+    "in_context",
     "ladder",
     "rates",
     "results",
@@ -38,7 +41,7 @@ __all__ = [
     "watch_gradients",
 ]
 
-#: All whose measurements come with the package, by name.
+#: Those that compare variants on a text, by name.
 EXPERIMENTS: dict[str, Experiment] = {
     one.name: one
     for one in (
@@ -53,14 +56,17 @@ EXPERIMENTS: dict[str, Experiment] = {
     )
 }
 
+#: All whose measurements come with the package.
+RECORDED = (*EXPERIMENTS, "in-context")
+
 
 def results(name: str) -> Results:
     """Return the recorded measurements of one experiment.
 
     Raises:
-        ValueError: for a name that is not in `EXPERIMENTS`.
+        ValueError: for a name that is not in `RECORDED`.
     """
-    if name not in EXPERIMENTS:
-        raise ValueError(f"no results named {name!r} come along; choose {', '.join(EXPERIMENTS)}.")
+    if name not in RECORDED:
+        raise ValueError(f"no results named {name!r} come along; choose {', '.join(RECORDED)}.")
     with as_file(DATA / "results" / f"{name}.json") as path:
         return Results.load(path)

@@ -1,6 +1,7 @@
-"""`python -m gptlab.experiments NAME`: make the bundled model or measurements again.
+"""`python -m gptlab.experiments NAME`: make a bundled model or measurements again.
 
-NAME is "model" or an experiment's. Most take 10 to 60 minutes on two CPU cores. Results are saved
+NAME is "model", "in-context" (the small model that learns from examples in its context, and its
+curves, in a minute or two) or an experiment's. Most take 10 to 60 minutes on two CPU cores. Results are saved
 after each run; what was stopped goes on with --resume, the model's training by itself.
 """
 
@@ -14,7 +15,7 @@ from pathlib import Path
 from gptlab import compare
 from gptlab.corpora import python_docs
 from gptlab.data import DATA
-from gptlab.experiments import EXPERIMENTS
+from gptlab.experiments import EXPERIMENTS, RECORDED, in_context
 from gptlab.experiments.bundled_model import train_bundled
 from gptlab.results import Results
 
@@ -22,7 +23,7 @@ from gptlab.results import Results
 def main(arguments: Sequence[str] | None = None) -> int:
     """Record one thing; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m gptlab.experiments", description=__doc__)
-    parser.add_argument("name", choices=("model", *EXPERIMENTS))
+    parser.add_argument("name", choices=("model", *RECORDED))
     parser.add_argument("--seeds", type=int, default=3, help="runs a variant (%(default)s)")
     parser.add_argument(
         "--out", type=Path, default=Path(str(DATA)), help="folder (the package's own)"
@@ -33,6 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.name == "model":
         train_bundled(options.out / "model")
+        return 0
+    if options.name == "in-context":
+        in_context.record(
+            options.out / "results" / "in-context.json", range(1, options.seeds + 1)
+        )
+        in_context.train_in_context(options.out / "in-context")
         return 0
     experiment = EXPERIMENTS[options.name]
     corpus = python_docs(experiment.tokenizer)

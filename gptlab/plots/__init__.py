@@ -2,6 +2,7 @@
 
 from gptlab.plots.attention import attention_grid, attention_map, attention_steps
 from gptlab.plots.diagram import gpt_diagram
+from gptlab.plots.in_context import examples_curve, shots_bars, sudden_fall
 from gptlab.plots.losses import depth_curves, ladder_steps, loss_curves
 from gptlab.plots.masks import mask_map, reach_map
 from gptlab.plots.model import gradient_norms, parameter_bars, stream_growth
@@ -18,6 +19,7 @@ __all__ = [
     "attention_steps",
     "cost_by_length",
     "depth_curves",
+    "examples_curve",
     "gpt_diagram",
     "gradient_norms",
     "ladder_steps",
@@ -29,6 +31,8 @@ __all__ = [
     "reach_map",
     "scaling_law",
     "score_variance",
+    "shots_bars",
     "softmax_sharpness",
     "stream_growth",
+    "sudden_fall",
 ]

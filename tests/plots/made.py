@@ -91,6 +91,9 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
     "depth_curves": lambda names: plots.depth_curves(
         depth_results(names[:2]), title=names[0], levels={name: 1.0 for name in names}
     ),
+    "examples_curve": lambda names: plots.examples_curve(
+        {name: [0.1, 0.5 + i / 10, 0.9] for i, name in enumerate(names)}, 0.1, title=names[0]
+    ),
     "gpt_diagram": lambda names: plots.gpt_diagram(preset("gpt1-tiny"), names[0]),
     "gradient_norms": lambda names: plots.gradient_norms(depth_results(names[:2])),
     "ladder_steps": lambda names: plots.ladder_steps(
@@ -121,6 +124,22 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
         sweep_results(), "tokens", 0.1, title=names[0], levels={name: 9.0 for name in names}
     ),
     "score_variance": lambda names: plots.score_variance([1, 10, 100], samples=100),
+    "shots_bars": lambda names: plots.shots_bars(
+        {name: {names[0]: 10.0 + i, names[1]: 20.0} for i, name in enumerate(names)},
+        {name: 15.0 for name in names[:2]},
+        title=names[0],
+    ),
     "softmax_sharpness": lambda names: plots.softmax_sharpness(8),
     "stream_growth": lambda names: plots.stream_growth({name: [1.0, 2.0] for name in names}),
+    "sudden_fall": lambda names: plots.sudden_fall(
+        {
+            name: [
+                {"step": step, "val_loss": 3.0 - 0.5 * step, "accuracy_1": 0.2 * step + i / 10}
+                for step in range(5)
+            ]
+            for i, name in enumerate(names)
+        },
+        {name: 1.0 for name in names},
+        title=names[0],
+    ),
 }
