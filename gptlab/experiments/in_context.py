@@ -129,7 +129,7 @@ def model_for(pairs: Pairs, seed: int = 1, **changes: Any) -> GPT:
     shape = {"n_layer": 2, "n_head": 2, "n_embd": 64, "n_ctx": n_ctx, "dropout": 0.0}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = GPT(preset("gpt2-tiny", vocab_size=vocabulary, **(shape | changes)))
+        model = GPT(preset("gpt2-tiny", **({"vocab_size": vocabulary} | shape | changes)))
         with torch.no_grad():
             model.wte.weight.normal_(0.0, EMBEDDING_STD)
             model.wpe.weight.normal_(0.0, EMBEDDING_STD)

@@ -65,9 +65,9 @@ def test_what_does_not_fit_is_refused() -> None:
 
 
 def test_examples_are_counted_as_one_would_by_hand() -> None:
-    counted = earlier_examples(TOKENS)
-    guessed = commonest_so_far(TOKENS)
-    for row, counts, marks in zip(TOKENS.tolist(), counts.tolist(), guessed.tolist(), strict=True):
+    counted = earlier_examples(TOKENS).tolist()
+    guessed = commonest_so_far(TOKENS).tolist()
+    for row, counts, marks in zip(TOKENS.tolist(), counted, guessed, strict=True):
         xs, ys = row[0::2], row[1::2]
         assert counts == [xs[:i].count(x) for i, x in enumerate(xs)]
         for i, y in enumerate(ys):
