@@ -22,7 +22,6 @@ from torch import Tensor
 from gptlab.show.shown import in_words
 from gptlab.show.verdict import Verdict
 
-
 #: What a function is made of that does nothing and returns None, as `...` or a docstring alone.
 _IDLE = {"RESUME", "NOP", "CACHE", "COPY_FREE_VARS", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE"}
 #: Folders whose code is nobody's answer: this package, and Python's own library.

@@ -25,8 +25,8 @@ from gptlab.results import Results
 
 __all__ = [
     "EXPERIMENTS",
-    "SHARED_RATE",
     "RECORDED",
+    "SHARED_RATE",
     "Experiment",
     "amounts",
     "at_equal_tokens",

@@ -1,7 +1,7 @@
 """`python -m gptlab.experiments NAME`: make a bundled model or measurements again.
 
-NAME is "model", "in-context" (the small model that learns from examples in its context, and its
-curves, in a minute or two) or an experiment's. Most take 10 to 60 minutes on two CPU cores. Results are saved
+NAME is "model", "in-context" (a small model that learns from examples in its context, with its
+curves; a minute) or an experiment's. Most take 10 to 60 minutes on two CPU cores. Results are saved
 after each run; what was stopped goes on with --resume, the model's training by itself.
 """
 
@@ -36,9 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         train_bundled(options.out / "model")
         return 0
     if options.name == "in-context":
-        in_context.record(
-            options.out / "results" / "in-context.json", range(1, options.seeds + 1)
-        )
+        in_context.record(options.out / "results" / "in-context.json", range(1, options.seeds + 1))
         in_context.train_in_context(options.out / "in-context")
         return 0
     experiment = EXPERIMENTS[options.name]

@@ -181,7 +181,7 @@ def by_examples(tokens: Tensor, right: Tensor, most: int = MOST_EXAMPLES) -> lis
 
 
 def commonest_so_far(tokens: Tensor) -> Tensor:
-    """Say which answers are right for whoever repeats the commonest answer so far, whatever is asked.
+    """Say where repeating the commonest answer so far is right, whatever is asked.
 
     Of several equally common ones the latest is taken; before the first pair there is none.
 

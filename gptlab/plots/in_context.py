@@ -56,8 +56,8 @@ def sudden_fall(
     """Draw the loss over training, and below it the accuracy after one example, a line a run.
 
     Args:
-        runs: {run: its records} with step, val_loss and accuracy_1, as `experiments.in_context.Pairs`
-            measures.
+        runs: {run: its records} with step, val_loss and accuracy_1, as
+            `gptlab.experiments.in_context.Pairs` measures.
         levels: {name: loss} of what needs no training, in nats per answer.
         title: the finding; by default between which updates the accuracy passes one half.
     """

@@ -1,4 +1,4 @@
-"""Sequences whose rule only the context tells, what is measured of them, the model that comes along."""
+"""Sequences whose rule only the context tells, and the small model that reads it there."""
 
 import math
 from collections import Counter
