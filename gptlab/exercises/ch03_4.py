@@ -157,7 +157,7 @@ def accuracy_by_examples(answer: Any) -> str:
     )
     got = call(answer, x, right)
     if isinstance(got, Tensor):
-        got = got.tolist()
+        got = list(got) if got.dim() else [got]
     if not isinstance(got, list | tuple) or len(got) != 4:
         raise Wrong("Return four numbers: the accuracy after 0, 1, 2 and 3 earlier examples.")
     values = [number(value) for value in got]

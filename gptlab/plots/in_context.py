@@ -22,7 +22,7 @@ def examples_curve(
         chance: what guessing achieves, drawn as a level line.
         title: the finding; by default what the first example does to the first model.
     """
-    figure, axes = new_figure(7, 4.2)
+    figure, axes = new_figure(8, 4.2)
     ax = axes[0, 0]
     lines = [
         ax.plot(range(len(values)), 100 * np.array(values), label=name, **style(i))[0]
@@ -78,7 +78,7 @@ def sudden_fall(
         when = f"at update {found[0]:,}"
         if len(found) > 1:
             when = f"between updates {min(found):,} and {max(found):,}"
-        default = f"After a plateau it is learned at once: half are right {when}"
+        default = f"After a plateau it comes suddenly: half are right {when}"
     finish(
         top,
         [*losses, *level_lines(top, levels)],

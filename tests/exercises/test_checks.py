@@ -104,6 +104,11 @@ def test_a_forgotten_return_is_said(answer: Any) -> None:
     assert verdict.state == "wrong" and "`return`" in verdict.message
 
 
+def test_what_torch_has_not_implemented_is_no_empty_answer() -> None:
+    verdict = check(lambda x: torch.empty(2, device="meta").tolist())
+    assert verdict.state == "wrong" and "NotImplementedError" in verdict.message
+
+
 def helper(x: torch.Tensor) -> torch.Tensor:
     return x @ torch.ones(3, 3)
 
