@@ -75,9 +75,9 @@ def sudden_fall(
     found = [step for step in halves if step is not None]
     default = "No run answers half after one example"
     if found:
-        when = f"at update {found[0]:,}"
+        when = f"at update {found[0]:,.0f}"
         if len(found) > 1:
-            when = f"between updates {min(found):,} and {max(found):,}"
+            when = f"between updates {min(found):,.0f} and {max(found):,.0f}"
         default = f"After a plateau it comes suddenly: half are right {when}"
     finish(
         top,
@@ -88,7 +88,7 @@ def sudden_fall(
     bottom.set(xlabel="updates", ylabel="right after one example (%)", ylim=(0, 105))
     bottom.grid(alpha=0.3)  # the lines are those named above
     said = "; ".join(
-        f"{name} passes one half at update {half:,}" if half is not None else f"{name} never does"
+        f"{name} passes one half at update {half:,.0f}" if half is not None else f"{name} never does"
         for name, half in zip(runs, halves, strict=True)
     )
     return Picture(

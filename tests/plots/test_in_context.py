@@ -27,7 +27,7 @@ def test_the_fall_is_where_half_are_right() -> None:
     assert "between updates 10 and 20" in title(picture)
     assert "a passes one half at update 20" in picture.sentence
     assert "c never does" in picture.sentence
-    assert title(plots.sudden_fall({"c": runs["c"]})).startswith("No run")
+    assert "No run" in title(plots.sudden_fall({"c": runs["c"]}))
 
 
 def test_only_tasks_with_both_ends_are_compared() -> None:
