@@ -252,8 +252,9 @@ def load_bundled(name: str = "model") -> tuple[GPT, Tokenizer]:
     """Return a model that comes with the package, and its tokenizer.
 
     Args:
-        name: "model", a small GPT-2 trained on documentation, or "in-context", one that answers from
-            examples in its context; their cards are `data/NAME/README.md`.
+        name: "model", a small GPT-2 trained on the documentation of Python and three libraries, or
+            "in-context", a tiny one that answers from examples in its context. Their cards are
+            `data/NAME/README.md`.
 
     Raises:
         ValueError: for any other name.

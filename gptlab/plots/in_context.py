@@ -88,7 +88,9 @@ def sudden_fall(
     bottom.set(xlabel="updates", ylabel="right after one example (%)", ylim=(0, 105))
     bottom.grid(alpha=0.3)  # the lines are those named above
     said = "; ".join(
-        f"{name} passes one half at update {half:,.0f}" if half is not None else f"{name} never does"
+        f"{name} passes one half at update {half:,.0f}"
+        if half is not None
+        else f"{name} never does"
         for name, half in zip(runs, halves, strict=True)
     )
     return Picture(
