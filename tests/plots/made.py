@@ -91,9 +91,6 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
     "depth_curves": lambda names: plots.depth_curves(
         depth_results(names[:2]), title=names[0], levels={name: 1.0 for name in names}
     ),
-    "examples_curve": lambda names: plots.examples_curve(
-        {name: [0.1, 0.5 + i / 10, 0.9] for i, name in enumerate(names)}, 0.1, title=names[0]
-    ),
     "gpt_diagram": lambda names: plots.gpt_diagram(preset("gpt1-tiny"), names[0]),
     "examples_curve": lambda names: plots.examples_curve(
         {name: [0.1, 0.5 + i / 10, 0.9] for i, name in enumerate(names)}, 0.1, title=names[0]
