@@ -10,7 +10,7 @@ import importlib
 import sys
 from pathlib import Path
 
-from gptlab.compare import describe_machine
+from gptlab.runtime.device import describe_machine
 
 NAMES = ("training", "quality", "generation", "attention", "text", "imports")
 README = Path(__file__).parent / "README.md"
