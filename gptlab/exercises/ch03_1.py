@@ -102,6 +102,15 @@ def attention(answer: Any) -> str:
             "It is right for one head (T, D), but not with batch and heads in front "
             "(B, H, T, D). Count axes from the end: -1, -2."
         )
+
+    # Another mask than the causal one, with a future in it: a mask of the answer's own shows.
+    mask = torch.rand(6, 6, generator=generator) < 0.5
+    mask |= torch.eye(6, dtype=torch.bool)
+    if not same(_attention_of(answer, q, k, v, mask), attend(q, k, v, mask)[0]):
+        raise Wrong(
+            "It is right under the causal mask and under no other: use the mask that is handed "
+            "over, True where a query may look, instead of one of your own."
+        )
     return "Scores, scale, mask, softmax, weighted mean: equal to gptlab's attention."
 
 
@@ -160,6 +169,8 @@ def _judge_attention(out: Tensor, q: Tensor, k: Tensor, v: Tensor, mask: Tensor)
         ),
         "A hidden score of 0 is no hidden score: e⁰ = 1 still gets weight. What must a score be "
         "so that e to its power is 0?": scaled.masked_fill(~mask, 0.0).softmax(-1) @ v,
+        "True and False are added as 1 and 0, which hides nothing. What must a hidden score be so "
+        "that e to its power is 0?": (scaled + mask).softmax(-1) @ v,
         "The softmax runs over the wrong axis: the columns of weights sum to 1, and it should be "
         "the rows, one for each query.": hidden.softmax(-2) @ v,
         "There is no softmax: the scores themselves are used as weights.": (

@@ -18,6 +18,9 @@ def pre_norm_block(answer: Any) -> str:
         x = torch.randn(1, 3, 8)
         ln_1, ln_2 = torch.nn.LayerNorm(8), torch.nn.LayerNorm(8)
         attn, mlp = torch.nn.Linear(8, 8), torch.nn.Linear(8, 8)
+        for norm in (ln_1, ln_2):  # fresh ones are alike, and could change places unseen
+            torch.nn.init.normal_(norm.weight, 1.0, 0.5)
+            torch.nn.init.normal_(norm.bias, 0.0, 0.5)
     with torch.no_grad():
         result = tensor(call(answer, x, ln_1, attn, ln_2, mlp), (1, 3, 8))
         middle = x + attn(ln_1(x))
@@ -44,6 +47,14 @@ def pre_norm_block(answer: Any) -> str:
             (
                 x + attn(ln_1(x)) + mlp(ln_2(x)),
                 "The MLP reads x as it was before attention. It should read the stream after it.",
+            ),
+            (
+                x + attn(ln_2(x)) + mlp(ln_1(x + attn(ln_2(x)))),
+                "The two norms have changed places. Each belongs to one sub-block.",
+            ),
+            (
+                middle + mlp(ln_1(middle)),
+                "Both sub-blocks read through the same norm; the MLP has one of its own.",
             ),
             (middle, "That is the attention half; the MLP half is missing."),
         ]
@@ -82,6 +93,12 @@ def warmup(answer: Any) -> str:
     if max(values) > 0.5 + 1e-9:
         raise Wrong(f"The rate goes on rising past its peak, to {max(values):.2f}.")
     right = [0.5 * min(1.0, (step + 1) / 10) for step in range(12)]
+    rising = all(math.isclose(v, r, rel_tol=1e-4) for v, r in zip(values[:10], right, strict=False))
+    if rising and max(values[10:]) < 0.5:
+        raise Wrong(
+            f"It rises as it should, and then falls, to {values[11]:.3f} at step 11. Here the rate "
+            f"stays at its peak after the warm-up."
+        )
     if not all(math.isclose(v, r, rel_tol=1e-4) for v, r in zip(values, right, strict=True)):
         raise Wrong(f"With warmup = 10 and peak = 0.5 your first rates are {values[:3]}.")
     return "Ten small steps, each a little larger, and then the peak."

@@ -136,6 +136,11 @@ MISTAKES: list[tuple[Callable[..., Any], str]] = [
     (lambda q, k, v, mask: attention_right(q, k, v, mask)[0], "has shape (3,)"),
     (lambda q, k, v, mask: 3 * attention_right(q, k, v, mask), "first token"),
     (lambda q, k, v, mask: hide(2 * scores_of(q, k), mask).softmax(-1) @ v, "numbers are not"),
+    (lambda q, k, v, mask: (scores_of(q, k) + mask).softmax(-1) @ v, "added as 1 and 0"),
+    (
+        lambda q, k, v, mask: attention_right(q, k, v, torch.ones_like(mask).tril()),
+        "under no other",
+    ),
 ]
 
 

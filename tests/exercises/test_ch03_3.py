@@ -38,6 +38,18 @@ def block_parallel(x, ln_1, attn, ln_2, mlp):  # type: ignore[no-untyped-def]
     return x + attn(ln_1(x)) + mlp(ln_2(x))
 
 
+def block_norms_swapped(x, ln_1, attn, ln_2, mlp):  # type: ignore[no-untyped-def]
+    return block_right(x, ln_2, attn, ln_1, mlp)
+
+
+def block_one_norm(x, ln_1, attn, ln_2, mlp):  # type: ignore[no-untyped-def]
+    return block_right(x, ln_1, attn, ln_1, mlp)
+
+
+def rate_that_decays(step: int, peak: float, warmup: int) -> float:
+    return rate(step, peak, warmup) if step < warmup else peak * 0.9 ** (step - warmup + 1)
+
+
 def rate(step: int, peak: float, warmup: int) -> float:
     return peak * min(1.0, (step + 1) / warmup)
 
@@ -64,6 +76,9 @@ def test_right(check: Any, answer: Any) -> None:
         (ch03_3.pre_norm_block, block_parallel, "before attention"),
         (ch03_3.pre_norm_block, lambda x, n, a, m, f: x + a(n(x)), "MLP half is missing"),
         (ch03_3.pre_norm_block, lambda x, n, a, m, f: x[0], "shape"),
+        (ch03_3.pre_norm_block, block_norms_swapped, "changed places"),
+        (ch03_3.pre_norm_block, block_one_norm, "same norm"),
+        (ch03_3.warmup, rate_that_decays, "then falls"),
         (ch03_3.residual_scale, lambda n: n**-0.5, "not blocks"),
         (ch03_3.residual_scale, lambda n: 1 / (2 * n), "square"),
         (ch03_3.residual_scale, lambda n: math.sqrt(2 * n), "Which way round"),
