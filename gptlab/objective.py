@@ -65,8 +65,21 @@ class Objective(Protocol):
         """Say what is learned from, so that a run never goes on with something else."""
 
 
+class NextToken:
+    """The loss of whatever predicts tokens: its batches are tokens and targets, (B, T) each."""
+
+    def count(self, batch: Batch) -> int:
+        """Count the targets other than -100."""
+        return int((batch[1] != -100).sum())
+
+    def loss(self, forward: Callable[..., Any], batch: Batch) -> Tensor:
+        """Return the mean cross-entropy in nats over the targets that count."""
+        _, loss = forward(*batch)
+        return loss
+
+
 @dataclass(frozen=True)
-class LanguageModelling:
+class LanguageModelling(NextToken):
     """Predict each token of a corpus from those before it.
 
     Attributes:
@@ -90,15 +103,6 @@ class LanguageModelling:
     def batch(self, step: int, settings: TrainSettings) -> Batch:
         """Return tokens and targets, (B, n_ctx) each."""
         return self.corpus.batch(step, settings.batch_size, self.n_ctx, settings.seed)
-
-    def count(self, batch: Batch) -> int:
-        """Count the targets other than -100."""
-        return int((batch[1] != -100).sum())
-
-    def loss(self, forward: Callable[..., Any], batch: Batch) -> Tensor:
-        """Return the mean cross-entropy in nats per token."""
-        _, loss = forward(*batch)
-        return loss
 
     def measure(
         self, model: GPT, hardware: Hardware, max_tokens: int | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from torch import Tensor
 from gptlab import checkpoints
 from gptlab.config import preset
 from gptlab.model import GPT
-from gptlab.objective import Batch
+from gptlab.objective import Batch, NextToken
 from gptlab.results import History, Results, Run
 from gptlab.runtime.device import Hardware, describe_machine
 from gptlab.runtime.modes import evaluating
@@ -42,7 +42,7 @@ _HELD_OUT = 2**40  # beside the seeds of training: (seed, step) stay far below i
 
 
 @dataclass(frozen=True)
-class Pairs:
+class Pairs(NextToken):
     """An objective: answer each question from the examples that stand before it in the sequence.
 
     Attributes:
@@ -82,15 +82,6 @@ class Pairs:
         """Return tokens and targets, (B, 2 · n_pairs) each; only answers are asked for."""
         tokens = self.draw(settings.seed * 1_000_003 + step, settings.batch_size)
         return tokens, _targets(tokens)
-
-    def count(self, batch: Batch) -> int:
-        """Count the answers asked for."""
-        return int((batch[1] != -100).sum())
-
-    def loss(self, forward: Callable[..., Any], batch: Batch) -> Tensor:
-        """Return the mean cross-entropy in nats per answer."""
-        _, loss = forward(*batch)
-        return loss
 
     def measure(
         self, model: GPT, hardware: Hardware, max_tokens: int | None = None
