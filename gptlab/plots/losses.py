@@ -8,6 +8,7 @@ from textwrap import fill
 
 import numpy as np
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from gptlab.plots.curves import LOSSES, curve, finish, level_lines, levels_in_words
 from gptlab.results import History, Results
@@ -51,6 +52,7 @@ def loss_curves(
         ylabel=LOSSES[what].removeprefix("" if len(lines) == len(groups) else "validation "),
         title=title or _finding(runs, groups, what, levels),
     )
+    ax.xaxis.set_major_locator(MaxNLocator(5))  # millions are wide
     ax.xaxis.set_major_formatter("{x:,.0f}")
     unit = _unit(what)
     return Picture(
