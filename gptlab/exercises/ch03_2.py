@@ -1,4 +1,4 @@
-"""The checks of chapter 3.2: counting GPT-1's weights, inputs and targets, bits per byte."""
+"""The checks of chapter 3.2: GPT-1's weights, targets, bits per byte, cross-entropy, sampling."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from gptlab.config import preset
-from gptlab.exercises.checks import Wrong, call, exercise, number
+from gptlab.exercises.checks import Wrong, call, exercise, number, same, tensor
+from gptlab.generation import Sampling
 
 _DEPTH = 24
 
@@ -127,3 +128,123 @@ def bits_per_byte(answer: Any) -> str:
             f"{value:.4f}. First nats into bits, then tokens into bytes."
         )
     return "Now models with different tokenizers can be compared on the same text."
+
+
+@exercise("Fill in cross_entropy(logits, targets) so that it returns the mean loss in nats.")
+def cross_entropy(answer: Any) -> str:
+    """Check a function logits (T, V), targets (T,) → mean of -ln p(target), in nats."""
+    generator = torch.Generator().manual_seed(32)
+    logits = 2 * torch.randn(5, 7, generator=generator)  # (T, V)
+    targets = torch.tensor([6, 2, 0, 2, 4])  # (T,)
+    value = number(call(answer, logits, targets))
+    told = logits.log_softmax(-1)  # (T, V)
+    picked = told.gather(-1, targets[:, None])[:, 0]  # (T,)
+    right = -picked.mean().item()
+    mistakes = {
+        -right: "The sign: a probability is below 1, so its logarithm is negative, and a loss is "
+        "not.",
+        -picked.sum().item(): "That is the sum over the tokens. The loss is their mean.",
+        -picked.mean().item() / math.log(2): "These are bits. A nat has the natural logarithm.",
+        -picked.exp().mean().log().item(): (
+            "The mean comes too early: take the logarithm of each probability, then the mean."
+        ),
+        picked.exp().mean().item(): "That is the mean probability; its logarithm is still missing.",
+        -told.mean().item(): "That is the mean over all tokens there are. Which one came, each "
+        "time?",
+        -told.max(-1).values.mean().item(): (
+            "That looks at the token the model likes best. The loss asks for the one that came."
+        ),
+        -logits.gather(-1, targets[:, None]).mean().item(): (
+            "Those are the logits of the right tokens. A softmax has to make probabilities first."
+        ),
+        -logits.log_softmax(0).gather(-1, targets[:, None]).mean().item(): (
+            "The softmax runs down the columns. Each row, one position, has to sum to 1."
+        ),
+    }
+    for wrong, message in mistakes.items():
+        if math.isclose(value, wrong, rel_tol=1e-4):
+            raise Wrong(message)
+    if not math.isclose(value, right, rel_tol=1e-4):
+        raise Wrong(
+            f"For 5 rows of 7 logits you return {value:.4f}. Row by row: softmax, the target's "
+            f"probability, its logarithm; then the mean, with a minus."
+        )
+    large = number(call(answer, 100 * logits, targets))
+    right = torch.nn.functional.cross_entropy(100 * logits, targets).item()
+    if not math.isclose(large, right, rel_tol=1e-4):
+        raise Wrong(
+            f"Right for small logits. For large ones, up to {100 * logits.max().item():.0f}, you "
+            f"return {large}: e to that power is no number a computer has. A softmax stays the "
+            f"same when the same number is taken from all logits of a row."
+        )
+    return "The loss of every GPT: minus the logarithm of what the right token was given."
+
+
+@exercise("Fill in next_token(logits, temperature, top_k) so that it returns a tensor (V,).")
+def next_token(answer: Any) -> str:
+    """Check a function logits (V,), temperature, top_k → probabilities (V,) to draw from."""
+    logits = torch.tensor([1.0, -0.5, 2.0, 0.3, -1.2, 1.7])  # (V,)
+    for temperature, k in ((0.5, 3), (2.0, 4), (1.0, 6), (0.7, 1), (0.5, 9)):
+        result = call(answer, logits, temperature, k)
+        if isinstance(result, Tensor) and result.shape == (k,) and k < len(logits):
+            raise Wrong(
+                f"You return {k} numbers. The others keep their places too: with probability 0."
+            )
+        drawn = tensor(result, (len(logits),))
+        right = Sampling(temperature=temperature, top_k=k).probabilities(logits)
+        if not same(drawn, right):
+            _judge_drawn(drawn, logits, temperature, k)
+    return "First the k likeliest, divided by the temperature; then a softmax over what is left."
+
+
+def _judge_drawn(drawn: Tensor, logits: Tensor, temperature: float, k: int) -> None:
+    """Compare with what the common mistakes would give."""
+    cold, plain = logits / temperature, logits.softmax(-1)
+    best = torch.zeros(len(logits), dtype=torch.bool)
+    k = min(k, len(logits))
+    best[logits.topk(k).indices] = True
+    worst = torch.zeros(len(logits), dtype=torch.bool)
+    worst[(-logits).topk(k).indices] = True
+    hidden = cold.masked_fill(~best, float("-inf"))
+    mistakes = [
+        (hidden, "Those are logits still. A softmax makes probabilities of them."),
+        (
+            (logits * temperature).masked_fill(~best, float("-inf")).softmax(-1),
+            "The temperature goes the wrong way: below 1 the likely tokens should gain.",
+        ),
+        (plain, "Neither the temperature nor top-k changes anything yet."),
+        (plain / temperature, "Dividing probabilities changes their sum, not their proportions."),
+        (
+            logits.masked_fill(~best, float("-inf")).softmax(-1),
+            "The temperature is not used.",
+        ),
+        (
+            cold.softmax(-1),
+            "Top-k is not used: tokens beyond the k likeliest can still be drawn.",
+        ),
+        (
+            cold.masked_fill(~best, 0.0).softmax(-1),
+            "A logit of 0 still gets weight, for e⁰ = 1. What must it be so that nothing is left?",
+        ),
+        (
+            cold.softmax(-1) * best,
+            "What is left no longer sums to 1: the softmax was taken before the others were cut.",
+        ),
+        (
+            cold.masked_fill(~worst, float("-inf")).softmax(-1),
+            "Those are the k least likely tokens.",
+        ),
+    ]
+    for wrong, message in mistakes:
+        if same(drawn, wrong):
+            raise Wrong(message)
+    total = drawn.sum().item()
+    if not math.isclose(total, 1.0, rel_tol=1e-4):
+        raise Wrong(f"At temperature {temperature} and top_k {k} they sum to {total:.4f}, not 1.")
+    kept = int((drawn > 0).sum())
+    if kept != k:
+        raise Wrong(f"With top_k {k}, {kept} tokens can be drawn.")
+    raise Wrong(
+        f"At temperature {temperature} and top_k {k} the proportions are not right: the likeliest "
+        f"gets {drawn.max().item():.3f}."
+    )

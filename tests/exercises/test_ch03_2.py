@@ -22,6 +22,28 @@ def bits(nats: float, n_tokens: int, n_bytes: int) -> float:
     return nats * n_tokens / n_bytes / math.log(2)
 
 
+def loss(logits, targets):  # type: ignore[no-untyped-def]
+    largest = logits.max(-1, keepdim=True).values
+    logprobs = logits - largest - (logits - largest).exp().sum(-1, keepdim=True).log()
+    return -logprobs[torch.arange(len(targets)), targets].mean()
+
+
+def naive(logits, targets):  # type: ignore[no-untyped-def]
+    p = logits.exp() / logits.exp().sum(-1, keepdim=True)
+    return -p.gather(-1, targets[:, None]).log().mean()
+
+
+def draw(logits, temperature, top_k):  # type: ignore[no-untyped-def]
+    kept = torch.full_like(logits, -torch.inf)
+    best = logits.topk(min(top_k, len(logits))).indices
+    kept[best] = logits[best] / temperature
+    return kept.softmax(-1)
+
+
+def keep(logits, k, value=-torch.inf):  # type: ignore[no-untyped-def]
+    return logits.where(logits >= logits.sort().values[-min(k, 6)], value)
+
+
 @pytest.mark.parametrize(
     ("check", "answer"),
     [
@@ -29,6 +51,12 @@ def bits(nats: float, n_tokens: int, n_bytes: int) -> float:
         (ch03_2.parameters, float(RIGHT)),
         (ch03_2.make_targets, pair),
         (ch03_2.make_targets, lambda t: list(pair(t))),
+        (ch03_2.cross_entropy, loss),
+        (ch03_2.cross_entropy, torch.nn.functional.cross_entropy),
+        (ch03_2.cross_entropy, lambda z, t: -z.double().log_softmax(1)[range(5), t].mean().item()),
+        (ch03_2.next_token, draw),
+        (ch03_2.next_token, lambda z, t, k: (keep(z, k) / t).softmax(0)),
+        (ch03_2.next_token, lambda z, t, k: keep(z / t, k).softmax(0)),
         (ch03_2.bits_per_byte, bits),
         (ch03_2.bits_per_byte, lambda n, t, b: n * math.log2(math.e) / (b / t)),
     ],
@@ -77,6 +105,42 @@ def test_the_right_count_is_the_published_shape_plus_twelve_blocks() -> None:
         (ch03_2.bits_per_byte, lambda n, t, b: n * b / t, "and ln 2 is missing"),
         (ch03_2.bits_per_byte, lambda n, t, b: n / math.log(2) * t, "whole text"),
         (ch03_2.bits_per_byte, lambda n, t, b: 7.0, "First nats into bits"),
+        (ch03_2.cross_entropy, lambda z, t: -loss(z, t), "The sign"),
+        (ch03_2.cross_entropy, lambda z, t: loss(z, t) * len(t), "the sum over"),
+        (ch03_2.cross_entropy, lambda z, t: loss(z, t) / math.log(2), "bits"),
+        (ch03_2.cross_entropy, lambda z, t: -z.softmax(1)[range(5), t].mean().log(), "too early"),
+        (ch03_2.cross_entropy, lambda z, t: z.softmax(1)[range(5), t].mean(), "still missing"),
+        (ch03_2.cross_entropy, lambda z, t: -z.log_softmax(1).mean(), "Which one came"),
+        (ch03_2.cross_entropy, lambda z, t: loss(z, z.argmax(1)), "likes best"),
+        (ch03_2.cross_entropy, lambda z, t: -z[range(5), t].mean(), "the logits of the right"),
+        (ch03_2.cross_entropy, lambda z, t: -z.log_softmax(0)[range(5), t].mean(), "down the col"),
+        (ch03_2.cross_entropy, lambda z, t: 7.0, "Row by row"),
+        (ch03_2.cross_entropy, lambda z, t: loss(z, t)[None].repeat(2), "number, not Tensor"),
+        (ch03_2.cross_entropy, naive, "Right for small logits"),
+        (ch03_2.next_token, lambda z, t, k: keep(z, k) / t, "logits still"),
+        (ch03_2.next_token, lambda z, t, k: (keep(z, k) * t).softmax(0), "wrong way"),
+        (ch03_2.next_token, lambda z, t, k: z.softmax(0), "Neither"),
+        (ch03_2.next_token, lambda z, t, k: z.softmax(0) / t, "not their proportions"),
+        (ch03_2.next_token, lambda z, t, k: keep(z, k).softmax(0), "temperature is not used"),
+        (ch03_2.next_token, lambda z, t, k: (z / t).softmax(0), "Top-k is not used"),
+        (ch03_2.next_token, lambda z, t, k: keep(z / t, k, 0.0).softmax(0), "e⁰"),
+        (ch03_2.next_token, lambda z, t, k: (z / t).softmax(0) * (keep(z, k) > -9), "sums to 1"),
+        (
+            ch03_2.next_token,
+            lambda z, t, k: (
+                (z / t).where(z <= z.sort().values[min(k, 6) - 1], -torch.inf).softmax(0)
+            ),
+            "least likely",
+        ),
+        (ch03_2.next_token, lambda z, t, k: (z / t).topk(k).values.softmax(0), "keep their places"),
+        (
+            ch03_2.next_token,
+            lambda z, t, k: (keep(z, max(1, k - 1)) / t).softmax(0),
+            "can be drawn",
+        ),
+        (ch03_2.next_token, lambda z, t, k: (keep(z, k) / t**2).softmax(0), "proportions are not"),
+        (ch03_2.next_token, lambda z, t, k: 2 * draw(z, t, k), "not 1"),
+        (ch03_2.next_token, lambda z, t, k: z.argmax(), "should be (6,)"),
     ],
 )
 def test_each_mistake_has_its_message(check: Any, answer: Any, message: str) -> None:
