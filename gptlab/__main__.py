@@ -269,7 +269,7 @@ def _compare(options: dict[str, Any]) -> int:
         written.append(out / f"compare.{ending}")
         picture.save(written[-1])
     print(results.table())
-    names = [name for name in results.variants if results.of(name)]
+    names = results.with_runs()
     verdicts = [results.verdict(a, b, "val_bits_per_byte") for a, b in pairwise(names)]
     print("Bits per byte:", *verdicts, sep="\n")
     report = {

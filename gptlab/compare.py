@@ -13,7 +13,7 @@ from gptlab.config import GPTConfig
 from gptlab.corpora import Corpus
 from gptlab.generation import Sampling, generate
 from gptlab.model import GPT
-from gptlab.results import Results, Run
+from gptlab.results import History, Results, Run
 from gptlab.runtime.device import describe_machine
 from gptlab.runtime.progress import tell
 from gptlab.settings import TrainSettings
@@ -127,18 +127,31 @@ def _one(
     )
     if history.interrupted:
         return None
+    sample = generate(model, corpus.tokenizer, "", Sampling(sample_tokens, 0.8, seed=seed))
+    return as_run(variant.name, seed, model, history, sample, extra)
+
+
+def as_run(
+    variant: str,
+    seed: int,
+    model: GPT,
+    history: History,
+    sample: str = "",
+    extra: dict[str, Any] | None = None,
+) -> Run:
+    """Return what a finished training measured; the other arguments are fields of `Run`."""
     return Run(
-        variant=variant.name,
+        variant=variant,
         seed=seed,
         parameters=model.num_parameters(),
         body_parameters=model.num_parameters(embeddings=False),
-        tokens=variant.tokens,
+        tokens=int(history.records[-1]["tokens"]),
         val_loss=history.val_loss,
         val_bits_per_byte=history.val_bits_per_byte,
         tokens_per_second=history.tokens_per_second,
         seconds=history.seconds,
         curve=history.records,
-        sample=generate(model, corpus.tokenizer, "", Sampling(sample_tokens, 0.8, seed=seed)),
+        sample=sample,
         hardware=history.hardware,
-        extra=extra,
+        extra=extra or {},
     )

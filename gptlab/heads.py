@@ -7,7 +7,6 @@ only the pattern counts (Olsson et al. 2022, "In-context learning and induction 
 from __future__ import annotations
 
 from collections.abc import Collection
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -16,7 +15,7 @@ from gptlab.corpora import Corpus
 from gptlab.model import GPT
 from gptlab.runtime.modes import evaluating
 from gptlab.runtime.reading import Reading
-from gptlab.tracing import Head
+from gptlab.tracing import Ablation, Head
 
 
 def repeated_tokens(vocab_size: int, length: int, rows: int = 1, seed: int = 0) -> Tensor:
@@ -55,6 +54,12 @@ def head_scores(model: GPT, rows: int = 8, seed: int = 0) -> dict[str, Tensor]:
     return {name: total / rows for name, total in sums.items()}
 
 
+def strongest(scores: Tensor) -> Head:
+    """Return (layer, head) of the largest score (layer, head)."""
+    layer, head = divmod(int(scores.argmax()), scores.size(1))
+    return layer, head
+
+
 def loss_without(
     model: GPT, corpus: Corpus, heads: Collection[Head] = (), max_tokens: int = 4096
 ) -> float:
@@ -63,26 +68,11 @@ def loss_without(
     Raises:
         ValueError: for a head that does not exist.
     """
-    config = model.config
-    for layer, head in heads:
-        if not (0 <= layer < config.n_layer and 0 <= head < config.n_head):
-            raise ValueError(
-                f"there is no head {head} in layer {layer}; this model has layers 0 to "
-                f"{config.n_layer - 1} with heads 0 to {config.n_head - 1}."
-            )
-    x, y = corpus.val_windows(config.n_ctx, max_tokens)  # (N, n_ctx) each
-    reading = partial(Reading, tap=partial(_silence, set(heads)))
+    reading = Reading(tap=Ablation(model.config, heads))
+    x, y = corpus.val_windows(model.config.n_ctx, max_tokens)  # (N, n_ctx) each
     with evaluating(model), torch.no_grad():
         losses = [
-            model(tokens[None].to(model.device), target[None].to(model.device), reading())[1].item()
+            model(tokens[None].to(model.device), target[None].to(model.device), reading)[1].item()
             for tokens, target in zip(x, y, strict=True)
         ]
     return sum(losses) / len(losses)
-
-
-def _silence(heads: set[Head], name: str, x: Tensor) -> Tensor:
-    layer, _, point = name.partition(".")
-    if point != "heads":
-        return x
-    silent = [head for where, head in heads if where == int(layer)]  # x is (B, H, T, D)
-    return x.index_fill(1, torch.tensor(silent, dtype=torch.long, device=x.device), 0.0)

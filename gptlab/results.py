@@ -136,6 +136,10 @@ class Results:
             raise ValueError(f"there is no variant {name!r}; there is {', '.join(self.variants)}.")
         return [run for run in self.runs if run.variant == name]
 
+    def with_runs(self) -> list[str]:
+        """Return the variants that have runs; where a comparison was stopped, some have none."""
+        return [name for name in self.variants if self.of(name)]
+
     def values(self, name: str, what: str = "val_loss") -> np.ndarray:
         """Return one measured value over a variant's seeds, e.g. "val_loss"."""
         return np.array([getattr(run, what) for run in self.of(name)], dtype=float)
@@ -176,10 +180,8 @@ class Results:
     def table(self) -> Table:
         """Return one row a variant: parameters, losses with spread, speed; then the baselines."""
         rows = []
-        for name in self.variants:
+        for name in self.with_runs():
             runs = self.of(name)
-            if not runs:
-                continue
             rows.append(
                 [
                     name,

@@ -52,6 +52,32 @@ class Trace:
     residual: dict[str, Tensor]
 
 
+class Ablation:
+    """A tap that sets the output of some heads to zero, and keeps nothing."""
+
+    def __init__(self, config: GPTConfig, heads: Collection[Head]) -> None:
+        """Say which heads, as (layer, head).
+
+        Raises:
+            ValueError: for a head that does not exist.
+        """
+        self._silent: dict[str, list[int]] = {}
+        for layer, head in heads:
+            if not (0 <= layer < config.n_layer and 0 <= head < config.n_head):
+                raise ValueError(
+                    f"there is no head {head} in layer {layer}; this model has layers 0 to "
+                    f"{config.n_layer - 1} with heads 0 to {config.n_head - 1}."
+                )
+            self._silent.setdefault(str(layer), []).append(head)
+
+    def __call__(self, name: str, x: Tensor) -> Tensor:
+        """Return a point's tensor (B, …), without those heads where it is what heads found."""
+        layer, _, point = name.partition(".")
+        if point != "heads" or layer not in self._silent:
+            return x
+        return x.index_fill(1, torch.tensor(self._silent[layer], device=x.device), 0.0)
+
+
 class Recorder:
     """A tap that keeps what it is shown, ablates heads and patches points."""
 
@@ -67,7 +93,7 @@ class Recorder:
             ValueError: for a head that does not exist.
         """
         self._n_layer = config.n_layer
-        self._silent = _heads_by_layer(config, ablate)
+        self._ablation = Ablation(config, ablate)
         self._patch = dict(patch or {})
         self._seen: dict[str, Tensor] = {}
 
@@ -75,10 +101,7 @@ class Recorder:
         """Keep a tensor (1, …) under its name, changed if so asked, and return it."""
         if name in self._patch:
             x = _patched(name, x, self._patch[name])
-        layer, _, point = name.partition(".")
-        if point == "heads" and layer in self._silent:
-            x = x.index_fill(1, torch.tensor(self._silent[layer], device=x.device), 0.0)
-        self._seen[name] = x
+        self._seen[name] = x = self._ablation(name, x)
         return x
 
     def trace(self, tokens: Tensor, logits: Tensor) -> Trace:
@@ -106,18 +129,6 @@ class Recorder:
             values=layers("values"),
             residual={name: seen[name][0].cpu() for name in stream},
         )
-
-
-def _heads_by_layer(config: GPTConfig, ablate: Collection[Head]) -> dict[str, list[int]]:
-    silent: dict[str, list[int]] = {}
-    for layer, head in ablate:
-        if not (0 <= layer < config.n_layer and 0 <= head < config.n_head):
-            raise ValueError(
-                f"there is no head {head} in layer {layer}; this model has layers 0 to "
-                f"{config.n_layer - 1} with heads 0 to {config.n_head - 1}."
-            )
-        silent.setdefault(str(layer), []).append(head)
-    return silent
 
 
 def _patched(name: str, x: Tensor, new: Patch) -> Tensor:

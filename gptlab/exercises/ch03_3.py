@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from gptlab.attention import attend, causal_mask
 from gptlab.exercises.checks import Wrong, call, exercise, number, same, tensor
+from gptlab.text.bpe import join
 
 
 @exercise("Fill in pre_norm_block(x, ln_1, attn, ln_2, mlp) so that it returns a tensor (B, T, C).")
@@ -161,14 +162,15 @@ def _judge_pair(pair: tuple[str, ...], words: tuple[list[str], ...]) -> None:
 def _judge_joined(
     joined: list[list[str]], words: tuple[list[str], ...], pair: tuple[str, str]
 ) -> None:
-    if joined == [_joined(word, pair) for word in words]:
-        return
     new = "".join(pair)
+    right = [join(word, pair, new) for word in words]
+    if joined == right:
+        return
     if joined == list(words):
         raise Wrong(
             f"The pair {pair} is right, but the words are as they were: join it to {new!r}."
         )
-    if joined == [_joined(word, pair, once=True) for word in words]:
+    if joined == [_joined_once(word, pair, new) for word in words]:
         raise Wrong(f"In each word only the first {pair} is joined; every one should be.")
     if len(joined) != len(words):
         raise Wrong(f"{len(words)} words went in, {len(joined)} came out.")
@@ -177,23 +179,14 @@ def _judge_joined(
             raise Wrong(
                 f"{before} became {after}: a merge changes where a word is cut, not its letters."
             )
-    before, after = next(
-        (b, a) for b, a in zip(words, joined, strict=True) if a != _joined(b, pair)
-    )
+    before, after = next((b, a) for b, a, r in zip(words, joined, right, strict=True) if a != r)
     raise Wrong(f"{before} became {after}. Go from left to right, past each pair that you join.")
 
 
-def _joined(word: list[str], pair: tuple[str, str], *, once: bool = False) -> list[str]:
-    made: list[str] = []
-    place, done = 0, False
-    while place < len(word):
-        if tuple(word[place : place + 2]) == pair and not (once and done):
-            made.append("".join(pair))
-            place, done = place + 2, True
-        else:
-            made.append(word[place])
-            place += 1
-    return made
+def _joined_once(word: list[str], pair: tuple[str, str], new: str) -> list[str]:
+    """Join the first of the pairs alone, which is a mistake."""
+    place = next((i for i, two in enumerate(pairwise(word)) if two == pair), None)
+    return word if place is None else [*word[:place], new, *word[place + 2 :]]
 
 
 class _Parts:

@@ -10,6 +10,7 @@ import torch
 from gptlab import checkpoints
 from gptlab.config import preset
 from gptlab.corpora import Corpus, python_docs
+from gptlab.experiments.terms import replace_checkpoint
 from gptlab.heads import head_scores
 from gptlab.model import GPT
 from gptlab.objective import Batch, LanguageModelling, evaluate
@@ -65,10 +66,8 @@ def train_bundled(folder: Path, steps: int = 3000) -> None:
         "machine": describe_machine(),
         "curve": history.records,
     }
-    for old in folder.glob("step-*"):
-        shutil.rmtree(old)
     half = model.to(torch.bfloat16)  # half the size; what it loses is in the fourth digit
-    checkpoints.save(folder, half, corpus.tokenizer, step=steps, state=measured)
+    replace_checkpoint(folder, half, corpus.tokenizer, steps, measured)
     shutil.rmtree(run)
 
 

@@ -72,11 +72,11 @@ def gaps(
         and _LEAST < sentence.count(" ") + 1 <= _MOST
         and sentence not in read
     }
-    ends = sorted(sentences.values())
+    drawn_from, ends = list(sentences.items()), sorted(sentences.values())
     generator = np.random.default_rng(seed)
     made = []
     for place in generator.permutation(len(sentences))[:count]:
-        sentence, right = list(sentences.items())[place]
+        sentence, right = drawn_from[place]
         words = {right}
         while len(words) < min(choices, len(set(ends))):
             words.add(ends[generator.integers(len(ends))])

@@ -8,20 +8,20 @@ it; an earlier example in the same sequence tells (compare Garg et al. 2022, Cha
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from gptlab import checkpoints
+from gptlab.compare import as_run
 from gptlab.config import preset
+from gptlab.experiments.terms import replace_checkpoint
 from gptlab.model import GPT
 from gptlab.objective import Batch, NextToken
-from gptlab.results import History, Results, Run
+from gptlab.results import Results
 from gptlab.runtime.device import Hardware, describe_machine
 from gptlab.runtime.modes import evaluating
 from gptlab.settings import TrainSettings
@@ -214,12 +214,6 @@ def lookup_scores(model: GPT, tokens: Tensor) -> dict[str, Tensor]:
     return {name: scores.nanmean(0) for name, scores in means.items()}
 
 
-def strongest(scores: Tensor) -> Head:
-    """Return (layer, head) of the largest score (layer, head)."""
-    layer, head = divmod(int(scores.argmax()), scores.size(1))
-    return layer, head
-
-
 def record(path: Path, seeds: Sequence[int] = (1, 2, 3), steps: int = 700) -> Results:
     """Train with each seed and keep the whole curves."""
     pairs = Pairs()
@@ -242,7 +236,9 @@ def record(path: Path, seeds: Sequence[int] = (1, 2, 3), steps: int = 700) -> Re
         history = train(model, pairs, how(steps, seed))
         if history.interrupted:
             break
-        results.runs.append(_run(model, history, seed))
+        run = as_run("pairs", seed, model, history, extra={"measured": history.measured})
+        # An answer is one letter, one byte.
+        results.runs.append(replace(run, val_bits_per_byte=run.val_loss / math.log(2)))
         results.save(path)
     return results
 
@@ -255,9 +251,7 @@ def train_in_context(folder: Path, steps: int = 700) -> None:
     if history.interrupted:
         return
     state = {"measured": history.measured, "seconds": history.seconds, "curve": history.records}
-    for old in folder.glob("step-*"):
-        shutil.rmtree(old)
-    checkpoints.save(folder, model, pairs.tokenizer, step=steps, state=state)
+    replace_checkpoint(folder, model, pairs.tokenizer, steps, state)
 
 
 def _targets(tokens: Tensor) -> Tensor:
@@ -270,21 +264,3 @@ def _targets(tokens: Tensor) -> Tensor:
 def _right(logits: Tensor, tokens: Tensor) -> Tensor:
     """Whether the likeliest token after each question is its answer: boolean (rows, n_pairs)."""
     return logits[:, 0::2].argmax(-1) == tokens[:, 1::2]
-
-
-def _run(model: GPT, history: History, seed: int) -> Run:
-    return Run(
-        variant="pairs",
-        seed=seed,
-        parameters=model.num_parameters(),
-        body_parameters=model.num_parameters(embeddings=False),
-        tokens=int(history.records[-1]["tokens"]),
-        val_loss=history.val_loss,
-        val_bits_per_byte=history.val_loss / math.log(2),
-        tokens_per_second=history.tokens_per_second,
-        seconds=history.seconds,
-        curve=history.records,
-        sample="",
-        hardware=history.hardware,
-        extra={"measured": history.measured},
-    )

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from gptlab import checkpoints
 from gptlab.compare import Variant
 from gptlab.config import GPTConfig
+from gptlab.model import GPT
 from gptlab.settings import TrainSettings
+from gptlab.tokenizer import Tokenizer
 from gptlab.training import Watch
 
 
@@ -32,6 +37,15 @@ class Experiment:
 #: The learning rate where generations are compared: the highest that all of them survive, so that
 #: no difference is the rate's. Alone, a pre-norm model learns faster at `settings.LEARNING_RATES`.
 SHARED_RATE = 2e-3
+
+
+def replace_checkpoint(
+    folder: Path, model: GPT, tokenizer: Tokenizer, step: int, state: dict[str, Any]
+) -> None:
+    """Put a finished model in the place of whatever the folder holds, of any step."""
+    for old in folder.glob("step-*"):
+        shutil.rmtree(old)
+    checkpoints.save(folder, model, tokenizer, step=step, state=state)
 
 
 def at_equal_tokens(config: GPTConfig, tokens: int, settings: TrainSettings) -> TrainSettings:

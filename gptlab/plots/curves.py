@@ -83,3 +83,9 @@ def finish(ax: Axes, lines: Sequence[Line2D], **settings: Any) -> None:
         ax.legend(lines, names, loc="center left", bbox_to_anchor=(1.0, 0.5))
     else:
         ax.legend(lines, names)
+
+
+def name_ticks(ax: Axes, values: Sequence[float]) -> None:
+    """Mark these values on the horizontal axis and no others, as a logarithmic one does not."""
+    ax.set_xticks(values, [f"{value:g}" for value in values])
+    ax.set_xticks([], minor=True)

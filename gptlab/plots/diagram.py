@@ -19,23 +19,24 @@ def gpt_diagram(config: GPTConfig, title: str = "") -> Picture:
         config: of the model; its sizes stand in the shapes.
         title: by default what the stream is.
     """
-    T, C, V = "T", config.n_embd, config.vocab_size
+    C, V = config.n_embd, config.vocab_size
+    stream = f"(T, {C})"
     heads = f"{config.n_head} heads of {config.head_dim}"
     parts = [
-        ("token ids", f"({T},)", 6),
-        ("token embedding + position embedding", f"({T}, {C})", 0),
+        ("token ids", "(T,)", 6),
+        ("token embedding + position embedding", stream, 0),
     ]
     inner = [
-        ("LayerNorm", f"({T}, {C})", 2),
-        (f"causal attention, {heads}", f"({T}, {C})", 1),
-        ("LayerNorm", f"({T}, {C})", 2),
-        (f"MLP: {C} → {4 * C}, GELU, → {C}", f"({T}, {C})", 4),
+        ("LayerNorm", stream, 2),
+        (f"causal attention, {heads}", stream, 1),
+        ("LayerNorm", stream, 2),
+        (f"MLP: {C} → {4 * C}, GELU, → {C}", stream, 4),
     ]
     if config.norm == "post":
         inner = [inner[1], inner[0], inner[3], inner[2]]
-    after = [("unembedding", f"({T}, {V})", 0), ("logits → softmax → cross-entropy", "one loss", 6)]
+    after = [("unembedding", f"(T, {V})", 0), ("logits → softmax → cross-entropy", "one loss", 6)]
     if config.final_norm:
-        after.insert(0, ("LayerNorm", f"({T}, {C})", 2))
+        after.insert(0, ("LayerNorm", stream, 2))
     rows = [*parts, *inner, *after]
     figure, axes = new_figure(7.5, 0.62 * len(rows) + 1.2)
     ax = axes[0, 0]

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from gptlab.plots.curves import LOSSES, curve, finish, level_lines, levels_in_words
+from gptlab.plots.curves import LOSSES, curve, finish, level_lines, levels_in_words, name_ticks
 from gptlab.results import History, Results
 from gptlab.show.picture import COLOURS, Picture, new_figure, style
 
@@ -73,7 +73,7 @@ class _Group:
 
 def _groups(runs: Results | History | Mapping[str, Sequence[History]], what: str) -> list[_Group]:
     if isinstance(runs, Results):
-        names = _measured(runs)
+        names = runs.with_runs()
         records = {name: [run.curve for run in runs.of(name)] for name in names}
         ends = {name: runs.values(name, what) for name in names}
     else:
@@ -129,7 +129,7 @@ def ladder_steps(
         levels: as for `loss_curves`.
     """
     levels = results.levels(what) if levels is None else levels
-    names = _measured(results)
+    names = results.with_runs()
     figure, axes = new_figure(8.5, 1.2 + 0.55 * len(names))
     ax = axes[0, 0]
     clear_steps = []
@@ -185,7 +185,7 @@ def depth_curves(
     """
     levels = results.levels() if levels is None else levels
     groups: dict[tuple[str, bool], dict[int, np.ndarray]] = {}
-    for name in _measured(results):
+    for name in results.with_runs():
         about = results.variants[name]
         key = (about["config"]["norm"], about["settings"]["warmup"] > 0)
         groups.setdefault(key, {})[about["config"]["n_layer"]] = results.values(name)
@@ -224,15 +224,8 @@ def depth_curves(
         ylabel=LOSSES["val_loss"],
         title=title or found_stuck,
     )
-    ticks = sorted({depth for by_depth in groups.values() for depth in by_depth})
-    ax.set_xticks(ticks, [str(depth) for depth in ticks])
-    ax.set_xticks([], minor=True)
+    name_ticks(ax, sorted({depth for by_depth in groups.values() for depth in by_depth}))
     return Picture(figure, f"Final loss by depth. {'. '.join(said)}.{levels_in_words(levels)}")
-
-
-def _measured(results: Results) -> list[str]:
-    """Return the variants that have runs; where a comparison was stopped, some have none."""
-    return [name for name in results.variants if results.of(name)]
 
 
 def _unit(what: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from gptlab.plots.curves import LOSSES, finish, level_lines, levels_in_words
+from gptlab.plots.curves import LOSSES, finish, level_lines, levels_in_words, name_ticks
 from gptlab.results import Results
 from gptlab.show.picture import Picture, new_figure, style
 
@@ -27,10 +27,9 @@ def rate_sweep(
     """
     levels = results.levels(what) if levels is None else levels
     by_name: dict[str, dict[float, float]] = {}
-    for variant in results.variants:
+    for variant in results.with_runs():
         name, _, rate = variant.rpartition(", ")
-        if results.of(variant):
-            by_name.setdefault(name, {})[float(rate)] = results.mean_sd(variant, what)[0]
+        by_name.setdefault(name, {})[float(rate)] = results.mean_sd(variant, what)[0]
     figure, axes = new_figure(7.5, 4.4)
     ax = axes[0, 0]
     lines, best = [], {}
@@ -52,8 +51,7 @@ def rate_sweep(
         ylabel=LOSSES[what],
         title=title or found,
     )
-    ax.set_xticks(ticks, [f"{rate:g}" for rate in ticks])
-    ax.set_xticks([], minor=True)
+    name_ticks(ax, ticks)
     said = "; ".join(
         f"{name} {rate:g} ({np.round(by_name[name][rate], 3):g})" for name, rate in best.items()
     )

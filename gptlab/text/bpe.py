@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice, pairwise
+from typing import TypeVar
 
 import regex
 
@@ -55,6 +56,8 @@ def last_border(text: str) -> int:
     return found.end() if found else 0
 
 
+#: An id, or the token itself where one reads along.
+Token = TypeVar("Token", int, str)
 Pair = tuple[int, int]
 Ranks = dict[Pair, tuple[int, int]]
 
@@ -157,8 +160,8 @@ def _words(text: str) -> Iterator[bytes]:
             yield word[start : start + LONGEST_WORD]
 
 
-def join(word: list[int], pair: tuple[int, int], new: int) -> list[int]:
-    """Replace each occurrence of a pair of neighbours by one id, from left to right."""
+def join(word: list[Token], pair: tuple[Token, Token], new: Token) -> list[Token]:
+    """Replace each occurrence of a pair of neighbours by one token, from left to right."""
     joined = []
     place = 0
     while place < len(word):

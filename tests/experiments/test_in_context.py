@@ -23,8 +23,8 @@ from gptlab.experiments.in_context import (
     how,
     lookup_scores,
     model_for,
-    strongest,
 )
+from gptlab.heads import strongest
 from gptlab.objective import Objective
 from gptlab.training import train
 
