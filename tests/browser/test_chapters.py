@@ -19,7 +19,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_runs_and_its_sliders_move_the_picture(notebook: Notebook, lab: Lab, chapter: str) -> None:
     notebook.open(chapter)
-    notebook.run_all(timeout=240)
+    notebook.run_all()
     page, outputs = notebook.page, notebook.outputs()
     warnings = [output["text"] for output in outputs if output.get("name") == "stderr"]
     assert not warnings, f"readers would see warnings: {warnings}"
