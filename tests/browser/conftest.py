@@ -1,6 +1,6 @@
 """A real JupyterLab in a real browser, both cut off from the network.
 
-The server is alone with a copy of the chapters, a configuration of its own and a token, on
+The server is alone with a copy of the chapters, a configuration, a port and a token of its own, on
 127.0.0.1. Every request of every page is looked at: one that would leave this machine is stopped,
 and fails the test.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -25,7 +26,6 @@ import nbformat
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TOKEN = "browser-tests"
 PATIENCE = 240  # seconds: a wait, not a claim, for machines that are busy with other things
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 BROWSER_ARGUMENTS = [
@@ -75,11 +75,13 @@ class Lab:
 
     Attributes:
         url: where it listens.
+        token: what it asks of whoever comes.
         folder: its notebooks.
         log: what the server and its kernels say.
     """
 
     url: str
+    token: str
     folder: Path
     log: Path
 
@@ -113,7 +115,11 @@ def lab(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
     }
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--expose-app-in-browser"]
-    command += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={folder}"]
+    # The system's choice of a port, for two servers that start at once find the same one free; and
+    # a token of its own, or the one that did not get it would be taken for the other.
+    token = secrets.token_hex()
+    command += ["--ServerApp.port=0", f"--IdentityProvider.token={token}"]
+    command.append(f"--ServerApp.root_dir={folder}")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
     log = home / "server.log"
@@ -122,7 +128,7 @@ def lab(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab
             command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT
         )
     try:
-        yield Lab(_wait_for_server(server, home / "runtime", log), folder, log)
+        yield Lab(_wait_for_server(server, home / "runtime", token, log), token, folder, log)
     finally:
         server.terminate()  # ends its kernels too
         try:
@@ -132,15 +138,15 @@ def lab(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab
             server.wait()
 
 
-def _wait_for_server(server: subprocess.Popen[bytes], runtime: Path, log: Path) -> str:
-    """Return where the server listens, on a port it found free, once it answers there."""
+def _wait_for_server(server: subprocess.Popen[bytes], runtime: Path, token: str, log: Path) -> str:
+    """Return where the server listens, once it answers there."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and server.poll() is None:
         for file in runtime.glob("jpserver-*.json"):
             # It may be half written, and not yet answer.
             with contextlib.suppress(ValueError, KeyError, OSError):
                 url: str = json.loads(file.read_text())["url"].rstrip("/")
-                with urllib.request.urlopen(f"{url}/api/status?token={TOKEN}", timeout=5):
+                with urllib.request.urlopen(f"{url}/api/status?token={token}", timeout=5):
                     return url
         time.sleep(0.1)
     pytest.fail(f"JupyterLab did not start:\n{log.read_text(errors='replace')}")
@@ -231,7 +237,7 @@ class Notebook:
 
     def open(self, name: str, theme: str | None = None) -> None:
         # `reset` forgets the tabs of the test before.
-        self.page.goto(f"{self.lab.url}/lab/tree/{name}?reset&token={TOKEN}")
+        self.page.goto(f"{self.lab.url}/lab/tree/{name}?reset&token={self.lab.token}")
         self.page.wait_for_function(
             "() => window.jupyterapp?.shell.currentWidget?.content?.model && "
             "document.querySelector('.jp-Notebook')"
