@@ -37,6 +37,7 @@ ORDER = [
     "objective",
     "training",
     "generation",
+    "finetuning",
     "compare",
     "experiments",
     "plots",
