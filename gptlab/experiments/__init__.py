@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib.resources import as_file
 
 from gptlab.data import DATA
-from gptlab.experiments import in_context
+from gptlab.experiments import in_context, which_package
 from gptlab.experiments.depth import DEPTH, block_gradient_norms, depth, watch_gradients
 from gptlab.experiments.generations import (
     GENERATION_RATES,
@@ -39,6 +39,7 @@ __all__ = [
     "results",
     "sizes",
     "watch_gradients",
+    "which_package",
 ]
 
 #: Those that compare variants on a text, by name.
