@@ -151,9 +151,9 @@ class Task:
         return rows[..., 0] if self.kind == "choice" else rows.sum(1)
 
     @torch.no_grad()
-    def predict(self, model: GPT, examples: Sequence[Example], batch_size: int = 64) -> Tensor:
-        """Return the probability of each label (B, n); the examples' own labels are not read."""
-        (tokens, ends, _), _ = self.encode(examples)
+    def predict(self, model: GPT, texts: Sequence[tuple[str, ...]], batch_size: int = 64) -> Tensor:
+        """Return the probability of each label (B, n) for the texts of B examples."""
+        (tokens, ends, _), _ = self.encode([Example(one, 0) for one in texts])
         return self.probabilities(model, tokens, ends, batch_size)
 
     @torch.no_grad()
