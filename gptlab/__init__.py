@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gptlab.counting import baselines
     from gptlab.generation import Sampling, generate, sample, stream
     from gptlab.model import GPT, Block, CausalSelfAttention
-    from gptlab.objective import evaluate
+    from gptlab.objective import evaluate, position_losses
     from gptlab.results import History
     from gptlab.runtime.fast_attention import fast_attend
     from gptlab.runtime.scale import describe, pick, scale
@@ -53,6 +53,7 @@ _HOME = {
     "CausalSelfAttention": "model",
     "GPT": "model",
     "evaluate": "objective",
+    "position_losses": "objective",
     "fast_attend": "runtime.fast_attention",
     "describe": "runtime.scale",
     "pick": "runtime.scale",
@@ -99,6 +100,7 @@ __all__ = [
     "load_model",
     "pick",
     "plots",
+    "position_losses",
     "preset",
     "python_docs",
     "sample",

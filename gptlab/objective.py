@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from gptlab.corpora import Corpus
@@ -121,7 +122,6 @@ def objective_of(what: Corpus | Objective, model: GPT) -> Objective:
     return LanguageModelling(what, model.config.n_ctx) if isinstance(what, Corpus) else what
 
 
-@torch.no_grad()
 def evaluate(
     model: GPT,
     corpus: Corpus,
@@ -129,9 +129,22 @@ def evaluate(
     hardware: Hardware | None = None,
     batch_tokens: int = 8192,
 ) -> float:
-    """Mean loss on the validation text, in nats per token.
+    """Mean loss on the validation text, in nats per token; arguments as for `position_losses`."""
+    return position_losses(model, corpus, max_tokens, hardware, batch_tokens).mean().item()
 
-    The text is read in consecutive windows of ``n_ctx``, each predicted from its own tokens alone.
+
+@torch.no_grad()
+def position_losses(
+    model: GPT,
+    corpus: Corpus,
+    max_tokens: int | None = None,
+    hardware: Hardware | None = None,
+    batch_tokens: int = 8192,
+) -> Tensor:
+    """Mean loss by place in the context: (n_ctx,), in nats per token.
+
+    The text is read in consecutive windows of ``n_ctx``, each predicted from its own tokens alone,
+    so the first place is a prediction from one token and the last one from ``n_ctx``.
 
     Args:
         model: read in evaluation mode and left as it was.
@@ -143,12 +156,12 @@ def evaluate(
     hardware = hardware or Hardware(model.device)
     x, y = corpus.val_windows(model.config.n_ctx, max_tokens)  # (N, n_ctx) each
     rows = max(1, batch_tokens // model.config.n_ctx)
-    total = 0.0
+    total = torch.zeros(model.config.n_ctx, dtype=torch.float64)
     with evaluating(model):
-        for start in range(0, len(x), rows):
-            piece = x[start : start + rows].to(model.device)
-            target = y[start : start + rows].to(model.device)
+        for piece, target in zip(x.split(rows), y.split(rows), strict=True):
             with hardware.autocast():
-                _, loss = model(piece, target)
-            total += loss.item() * len(piece)
+                logits = model(piece.to(model.device))  # (rows, n_ctx, V)
+            asked = target.flatten().to(model.device)
+            losses = F.cross_entropy(logits.float().flatten(0, 1), asked, reduction="none")
+            total += losses.view(target.shape).sum(0).cpu().double()
     return total / len(x)

@@ -17,7 +17,7 @@ from gptlab.checkpoints import load, load_model
 from gptlab.config import preset
 from gptlab.corpora import Corpus, from_text
 from gptlab.model import GPT
-from gptlab.objective import Batch, LanguageModelling, evaluate
+from gptlab.objective import Batch, LanguageModelling, evaluate, position_losses
 from gptlab.results import History
 from gptlab.runtime.locks import FolderInUse
 from gptlab.settings import TrainSettings, learning_rate_at, make_optimizers
@@ -193,9 +193,13 @@ def test_evaluation_by_brute_force(corpus: Corpus) -> None:
     losses = []
     for start in range(0, len(ids) - 16, 16):
         logits = model(ids[None, start : start + 16])[0]
-        losses.append(torch.nn.functional.cross_entropy(logits, ids[start + 1 : start + 17]))
+        asked = ids[start + 1 : start + 17]
+        losses.append(-logits.log_softmax(-1).gather(-1, asked[:, None])[:, 0])  # (16,)
+    by_hand = torch.stack(losses).double()  # (windows, 16)
+    by_place = position_losses(model, corpus, batch_tokens=100)
+    torch.testing.assert_close(by_place, by_hand.mean(0), atol=1e-5, rtol=0)
     assert evaluate(model, corpus, batch_tokens=100) == pytest.approx(
-        torch.stack(losses).mean().item(), abs=1e-5
+        by_hand.mean().item(), abs=1e-5
     )
 
 

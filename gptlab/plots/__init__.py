@@ -3,7 +3,7 @@
 from gptlab.plots.attention import attention_grid, attention_map, attention_steps
 from gptlab.plots.diagram import gpt_diagram
 from gptlab.plots.in_context import examples_curve, shots_bars, sudden_fall
-from gptlab.plots.losses import depth_curves, ladder_steps, loss_curves
+from gptlab.plots.losses import depth_curves, ladder_steps, loss_curves, losses_by_place
 from gptlab.plots.masks import mask_map, reach_map
 from gptlab.plots.model import gradient_norms, parameter_bars, stream_growth
 from gptlab.plots.predictions import next_token_bars
@@ -24,6 +24,7 @@ __all__ = [
     "gradient_norms",
     "ladder_steps",
     "loss_curves",
+    "losses_by_place",
     "mask_map",
     "next_token_bars",
     "parameter_bars",

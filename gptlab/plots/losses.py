@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from textwrap import fill
 
 import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
+from torch import Tensor
 
 from gptlab.plots.curves import LOSSES, curve, finish, level_lines, levels_in_words, name_ticks
 from gptlab.results import History, Results
@@ -112,6 +114,50 @@ def _finding(
     if gap > half:
         return f"Lowest at the end: {first}"
     return f"{first} and {second} end within their spread"
+
+
+def losses_by_place(
+    losses: Mapping[str, Tensor], title: str = "", levels: Mapping[str, float] | None = None
+) -> Picture:
+    """Draw the loss by place in the context: what each further token to read from is worth.
+
+    Places are taken together in groups that double: the 1st, the 2nd, 3 to 4, 5 to 8, …
+
+    Args:
+        losses: {name: nats per token (n_ctx,)}, see `gptlab.position_losses`.
+        title: the finding; by default what the first model's later places gain over its first.
+        levels: {name: loss} of what needs no training.
+    """
+    figure, axes = new_figure(7, 4.2)
+    ax = axes[0, 0]
+    lines, said = [], []
+    for i, (name, by_place) in enumerate(losses.items()):
+        ends = [0, *(2**k for k in range(len(by_place).bit_length()) if 2**k < len(by_place))]
+        ends.append(len(by_place))
+        groups = list(pairwise(ends))
+        means = [float(by_place[a:b].mean()) for a, b in groups]
+        middle = [((a + 1) * b) ** 0.5 for a, b in groups]
+        lines.append(curve(ax, i, middle, np.array([means]), name))
+        at = {
+            f"{a + 1} to {b}" if b > a + 1 else f"{b}": m
+            for (a, b), m in zip(groups, means, strict=True)
+        }
+        said.append(f"{name}: " + ", ".join(f"place {k} {m:.2f}" for k, m in at.items()))
+    first = next(iter(losses.values()))
+    gain = float(first[0] - first[len(first) // 2 :].mean())
+    levels = levels or {}
+    finish(
+        ax,
+        [*lines, *level_lines(ax, levels)],
+        xscale="log",
+        xlabel="place in the context (tokens to read from)",
+        ylabel=LOSSES["val_loss"],
+        title=title or f"The second half of the context gains {gain:.2f} nats over the first place",
+    )
+    name_ticks(ax, [2**k for k in range(0, len(first).bit_length(), 2)])
+    return Picture(
+        figure, f"Loss by place in the context. {'. '.join(said)}.{levels_in_words(levels)}"
+    )
 
 
 def ladder_steps(

@@ -104,6 +104,11 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
         results({name: [2.0 + i, 2.1 + i] for i, name in enumerate(names)}),
         levels={name: 1.0 for name in names},
     ),
+    "losses_by_place": lambda names: plots.losses_by_place(
+        {name: torch.linspace(4.0, 2.0 + i, 12) for i, name in enumerate(names)},
+        title=names[0],
+        levels={name: 1.0 for name in names},
+    ),
     "mask_map": lambda names: plots.mask_map(causal_mask(4), title=names[0]),
     "next_token_bars": lambda names: plots.next_token_bars(
         torch.arange(1, 6) / 15, names[:5], title=names[0]

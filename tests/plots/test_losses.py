@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from matplotlib.axes import Axes
 
 from gptlab import plots
@@ -134,3 +135,13 @@ def test_variants_without_runs_are_left_out() -> None:
     assert legend(plots.loss_curves(stopped)) == ["a"]
     assert "b " not in plots.ladder_steps(stopped).sentence
     assert "a 2.000." in plots.loss_curves(stopped).sentence, "one seed has no spread"
+
+
+def test_places_are_taken_together_in_groups_that_double() -> None:
+    by_place = torch.tensor([8.0, 6.0, 5.0, 4.0, 3.0, 3.0, 2.0])
+    picture = plots.losses_by_place({"a model": by_place})
+    said = "place 1 8.00, place 2 6.00, place 3 to 4 4.50, place 5 to 7 2.67."
+    assert said in picture.sentence
+    # The second half are the places from 4 on.
+    title = picture.figure.axes[0].get_title()
+    assert title == "The second half of the context gains 5.00 nats over the first place"
