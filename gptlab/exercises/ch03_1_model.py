@@ -71,12 +71,13 @@ def norm_and_mlp(answer: Any) -> str:
     generator = torch.Generator().manual_seed(35)
     width = 8
     shapes = ((width,), (width,), (width, 4 * width), (4 * width,), (4 * width, width), (width,))
-    weights = [torch.randn(shape, generator=generator) for shape in shapes]
-    x = 2 * torch.randn(5, width, generator=generator) + 1
+    weights = [torch.randn(shape, generator=generator) / shape[0] ** 0.5 for shape in shapes]
+    # So far from 0 that eps, which is looked at by itself below, changes nothing here.
+    x = 4 * torch.randn(5, width, generator=generator) + 1
     result = _half_of(answer, x, weights)
-    if not same(result, _half(x, *weights)):
+    if not same(result, _half(x, weights)):
         for changed, message in _HALF_MISTAKES:
-            if same(result, _half(x, *weights, **changed)):
+            if same(result, _half(x, weights, **changed)):
                 raise Wrong(message)
         raise Wrong(
             "The shape is right, the numbers are not. Print what you have after the LayerNorm with "
@@ -90,9 +91,9 @@ def norm_and_mlp(answer: Any) -> str:
             "Right, until a row holds eight equal numbers: its variance is 0, and 0 / 0 is no "
             "number. What does the formula add to the variance?"
         )
-    if same(result, _half(x, *weights, eps_inside=False)):
+    if same(result, _half(x, weights, eps_inside=False)):
         raise Wrong("eps is added to the variance, under the root; yours is added to the root.")
-    if not same(result, _half(x, *weights)):
+    if not same(result, _half(x, weights)):
         raise Wrong(
             "Right for rows that vary much, wrong for one that hardly does: eps is 1e-5 there, "
             "added to the variance."
@@ -118,17 +119,9 @@ def _half_of(answer: Any, x: Tensor, weights: list[Tensor]) -> Tensor:
     return tensor(result, tuple(x.shape))
 
 
-def _half(
-    x: Tensor,
-    gain: Tensor,
-    shift: Tensor,
-    w_in: Tensor,
-    b_in: Tensor,
-    w_out: Tensor,
-    b_out: Tensor,
-    **changed: Any,
-) -> Tensor:
+def _half(x: Tensor, weights: list[Tensor], **changed: Any) -> Tensor:
     """Do what a block's other half does, or one of the mistakes instead."""
+    gain, shift, w_in, b_in, w_out, b_out = weights
     used = {name: changed.get(name, True) for name in ("gain", "shift", "b_in", "b_out")}
     gain, shift = (shift, gain) if changed.get("swapped") else (gain, shift)
 

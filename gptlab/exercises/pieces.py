@@ -65,7 +65,8 @@ def train_step(model: nn.Module, x: Tensor, y: Tensor, optimizer: torch.optim.Op
     _, loss = model(x, y)
     loss.backward()
     optimizer.step()
-    return float(loss)
+    told: float = loss.item()
+    return told
 
 
 @dataclass(frozen=True)
