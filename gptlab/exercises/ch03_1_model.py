@@ -41,7 +41,7 @@ _HALF_MISTAKES: tuple[tuple[dict[str, Any], str], ...] = (
     (
         {"gelu": "erf"},
         "Nearly: that is the exact GELU, with the error function. The papers' code uses the tanh "
-        "form, and the third decimal shows it.",
+        "form. The two differ by less than 0.0005, and it shows.",
     ),
     (
         {"gelu": "sigmoid"},
@@ -71,7 +71,8 @@ def norm_and_mlp(answer: Any) -> str:
     generator = torch.Generator().manual_seed(35)
     width = 8
     shapes = ((width,), (width,), (width, 4 * width), (4 * width,), (4 * width, width), (width,))
-    weights = [torch.randn(shape, generator=generator) / shape[0] ** 0.5 for shape in shapes]
+    weights = [torch.randn(shape, generator=generator) for shape in shapes]
+    weights = [w / len(w) ** 0.5 if w.dim() > 1 else w for w in weights]
     # So far from 0 that eps, which is looked at by itself below, changes nothing here.
     x = 4 * torch.randn(5, width, generator=generator) + 1
     result = _half_of(answer, x, weights)
