@@ -1,8 +1,10 @@
 """A GPT from pieces is `gptlab.GPT`, each piece is really used, and a step trains as the loop."""
 
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 import torch
 from torch import Tensor
@@ -10,7 +12,18 @@ from torch import Tensor
 import gptlab
 from gptlab.exercises import ch03_1 as check
 from gptlab.exercises import pieces
+from tests.exercises.test_ch03_1 import attention_right, mask_right, split_right
+from tests.exercises.test_ch03_1_model import half_right
+from tests.exercises.test_ch03_1_training import step_of
 
+#: Answers as a reader may write them.
+SOLVED: dict[str, Any] = {
+    "causal_mask": mask_right,
+    "attention": attention_right,
+    "split_heads": split_right,
+    "norm_and_mlp": half_right,
+    "train_step": step_of("fcbs"),
+}
 CONFIG = gptlab.GPTConfig(vocab_size=40, n_ctx=8, n_layer=2, n_head=2, n_embd=12, init_std=0.3)
 TOKENS = torch.randint(40, (3, 8), generator=torch.Generator().manual_seed(1))
 SETTINGS = gptlab.TrainSettings(
@@ -42,8 +55,9 @@ def test_the_packages_own_pieces_pass_the_checks(name: str) -> None:
     assert getattr(check, name)(getattr(pieces.Pieces(), name)).passed
 
 
-def test_it_gives_what_the_package_gives() -> None:
-    mine, packages = pair_of_models(CONFIG)
+@pytest.mark.parametrize("own", [None, pieces.Pieces(**SOLVED)], ids=["package", "reader"])
+def test_it_gives_what_the_package_gives(own: pieces.Pieces | None) -> None:
+    mine, packages = pair_of_models(CONFIG, own)
     assert torch.allclose(mine(TOKENS), packages(TOKENS), atol=1e-5)
     losses = [model(TOKENS[:, :-1], TOKENS[:, 1:])[1].item() for model in (mine, packages)]
     assert losses[0] == pytest.approx(losses[1], abs=1e-5)
@@ -82,10 +96,13 @@ def test_each_piece_is_used(wrong: dict[str, Any]) -> None:
     assert not torch.allclose(mine(TOKENS), packages(TOKENS), atol=1e-2)
 
 
-def test_its_training_is_that_of_the_package(corpus: Any) -> None:
+@pytest.mark.parametrize(
+    "own", [pieces.Pieces(), pieces.Pieces(**SOLVED)], ids=["package", "reader"]
+)
+def test_its_training_is_that_of_the_package(corpus: Any, own: pieces.Pieces) -> None:
     config = CONFIG.replace(vocab_size=corpus.tokenizer.vocab_size)
-    mine, packages = pair_of_models(config)
-    losses = pieces.train(mine, pieces.train_step, corpus, SETTINGS, progress=False)
+    mine, packages = pair_of_models(config, own)
+    losses = pieces.train(mine, own.train_step, corpus, SETTINGS, progress=False)
     history = gptlab.train(packages, corpus, SETTINGS, progress=False)
     assert sum(losses) / 30 == pytest.approx(history.records[-1]["train_loss"], abs=1e-4)
     assert gptlab.evaluate(mine, corpus) == pytest.approx(history.val_loss, abs=1e-4)
@@ -133,3 +150,32 @@ def test_a_config_of_other_blocks_is_refused(changed: dict[str, Any]) -> None:
 def test_a_cache_is_refused() -> None:
     with pytest.raises(ValueError, match="no cache"):
         pieces.Assembled(CONFIG).trace(TOKENS[0])
+
+
+def chapters_cell(holding: str) -> str:
+    path = Path(__file__).resolve().parents[2] / "notebooks" / "03_1_transformer.ipynb"
+    (found,) = (c.source for c in nbformat.read(path, as_version=4).cells if holding in c.source)
+    return str(found)
+
+
+@pytest.mark.parametrize(
+    "own",
+    [(), ("causal_mask",), ("train_step", "norm_and_mlp"), tuple(SOLVED)],
+    ids=["none", "one", "two", "all"],
+)
+def test_the_chapter_takes_the_answers_that_are_right(
+    own: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its cell is run as it stands, with some exercises done, one wrong and the rest open."""
+    names: dict[str, Any] = {name: lambda *_: None for name in SOLVED}
+    names |= {name: SOLVED[name] for name in own}
+    if not own:
+        names["causal_mask"] = no_mask
+    names |= {"my_attention": names["attention"], "ch03_1": check}
+    exec(chapters_cell("my_pieces = "), names)
+    assert names["passed"] == {name: SOLVED[name] for name in own}
+    said = capsys.readouterr().out
+    assert said.count("yours") == len(own) and said.count("is open") == 5 - len(own)
+    for name in SOLVED:
+        expected = SOLVED[name] if name in own else getattr(pieces.Pieces(), name)
+        assert getattr(names["my_pieces"], name) is expected
