@@ -17,7 +17,7 @@ from gptlab.model import GPT
 class _Sgd(torch.optim.SGD):
     """Plain gradient descent that notes what a training step does, in order.
 
-    Its notes are "forward", "backward", "clear", "step", and "idle" for a step without gradients.
+    Its notes are "forward", "backward", "step", and "idle" for a step without gradients.
     """
 
     def __init__(self, model: GPT) -> None:
@@ -25,12 +25,7 @@ class _Sgd(torch.optim.SGD):
         self.notes: list[str] = []
         model.register_forward_hook(lambda *_: self.notes.append("forward"))
         model.wpe.weight.register_post_accumulate_grad_hook(lambda _: self.notes.append("backward"))
-        # Not by overriding: torch wraps `step` of a class, and calls hooks before it.
         self.register_step_pre_hook(lambda *_: self.notes.append(self._kind_of_step()))
-
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        self.notes.append("clear")
-        super().zero_grad(set_to_none)
 
     def _kind_of_step(self) -> str:
         weights = self.param_groups[0]["params"]
