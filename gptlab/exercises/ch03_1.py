@@ -1,4 +1,7 @@
-"""The checks of chapter 3.1: counting pairs, the causal mask, attention, splitting into heads."""
+"""The checks of chapter 3.1: counting pairs, the causal mask, attention, splitting into heads.
+
+Those of its larger exercises stand in two modules beside this one, and can be had from here.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,19 @@ from torch import Tensor
 
 from gptlab.attention import attend
 from gptlab.attention import causal_mask as reference_mask
+from gptlab.exercises.ch03_1_model import induction_score, norm_and_mlp
+from gptlab.exercises.ch03_1_training import train_step
 from gptlab.exercises.checks import Wrong, call, exercise, number, same, tensor
+
+__all__ = [
+    "attention",
+    "causal_mask",
+    "induction_score",
+    "norm_and_mlp",
+    "pairs",
+    "split_heads",
+    "train_step",
+]
 
 _PAIRS_T = 10
 
