@@ -3,7 +3,7 @@
 Each step is one module at the root, and imports point only to the left: config, tokenizer, corpora,
 attention, tracing, model, heads, settings, checkpoints, objective, training, generation, results,
 compare. What they stand on, and the families of files of one shape, have rooms of their own: text,
-runtime, show; experiments, plots, explorers, exercises.
+runtime, show; experiments, plots, explorers, exercises. `papers` holds tables as they are printed.
 
 This is the face: what a chapter uses can be had from here by name, and is loaded when it is asked
 for, so that `import gptlab` stays quick.
@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from gptlab import attention, compare, experiments, explorers, heads, huggingface, plots
     from gptlab.attention import attend, causal_mask
     from gptlab.checkpoints import load_bundled, load_model
-    from gptlab.config import GPT3_TABLE, GPTConfig, preset
+    from gptlab.config import GPTConfig, preset
     from gptlab.corpora import from_file, from_text, python_docs
     from gptlab.counting import baselines
     from gptlab.generation import Sampling, generate, sample, stream
     from gptlab.model import GPT, Block, CausalSelfAttention
     from gptlab.objective import evaluate, position_losses
+    from gptlab.papers import GPT2_ZERO_SHOT, GPT3_TABLE
     from gptlab.results import History
     from gptlab.runtime.fast_attention import fast_attend
     from gptlab.runtime.scale import describe, pick, scale
@@ -38,7 +39,6 @@ _HOME = {
     "causal_mask": "attention",
     "load_bundled": "checkpoints",
     "load_model": "checkpoints",
-    "GPT3_TABLE": "config",
     "GPTConfig": "config",
     "preset": "config",
     "baselines": "counting",
@@ -54,6 +54,8 @@ _HOME = {
     "GPT": "model",
     "evaluate": "objective",
     "position_losses": "objective",
+    "GPT2_ZERO_SHOT": "papers",
+    "GPT3_TABLE": "papers",
     "fast_attend": "runtime.fast_attention",
     "describe": "runtime.scale",
     "pick": "runtime.scale",
@@ -70,6 +72,7 @@ _ROOMS = ("attention", "compare", "experiments", "explorers", "heads", "huggingf
 
 __all__ = [
     "GPT",
+    "GPT2_ZERO_SHOT",
     "GPT3_TABLE",
     "BPETokenizer",
     "Block",

@@ -168,7 +168,7 @@ PRESETS: dict[str, GPTConfig] = {
     "gpt2-medium": _gpt2(1024, 24, 16, 1024),
     "gpt2-large": _gpt2(1024, 36, 20, 1280),
     "gpt2-xl": _gpt2(1024, 48, 25, 1600),
-    # Brown et al. 2020, table 2.1; see GPT3_TABLE for the two rows that do not add up.
+    # Brown et al. 2020, table 2.1; see `papers.GPT3_TABLE` for the two rows that do not add up.
     "gpt3-small": _gpt3(2048, 12, 12, 768),
     "gpt3-medium": _gpt3(2048, 24, 16, 1024),
     "gpt3-large": _gpt3(2048, 24, 16, 1536),
@@ -184,56 +184,6 @@ PRESETS: dict[str, GPTConfig] = {
     "gpt2-tiny": _gpt2(128, **_TINY).replace(dropout=0.0, band=32, init_std=_std_by_width(128)),
     "gpt3-tiny": _gpt3(256, **_TINY).replace(band=32, init_std=_std_by_width(128)),
 }
-
-
-@dataclass(frozen=True)
-class PaperRow:
-    """One row of GPT-3's table 2.1 as printed, and what was changed to make it buildable."""
-
-    preset: str
-    parameters: float
-    n_layer: int
-    d_model: int
-    n_head: int
-    d_head: int
-    batch_tokens: float
-    learning_rate: float
-    correction: str = ""
-
-
-#: Brown et al. 2020, table 2.1, as printed.
-GPT3_TABLE: tuple[PaperRow, ...] = (
-    PaperRow("gpt3-small", 125e6, 12, 768, 12, 64, 0.5e6, 6.0e-4),
-    PaperRow("gpt3-medium", 350e6, 24, 1024, 16, 64, 0.5e6, 3.0e-4),
-    PaperRow("gpt3-large", 760e6, 24, 1536, 16, 96, 0.5e6, 2.5e-4),
-    PaperRow(
-        "gpt3-xl",
-        1.3e9,
-        24,
-        2048,
-        24,
-        128,
-        1e6,
-        2.0e-4,
-        "24 heads of 128 make 3072, not 2048; built with 16 heads, which fits d_model, d_head "
-        "and 1.3B parameters",
-    ),
-    PaperRow("gpt3-2.7b", 2.7e9, 32, 2560, 32, 80, 1e6, 1.6e-4),
-    PaperRow("gpt3-6.7b", 6.7e9, 32, 4096, 32, 128, 2e6, 1.2e-4),
-    PaperRow(
-        "gpt3-13b",
-        13.0e9,
-        40,
-        5140,
-        40,
-        128,
-        2e6,
-        1.0e-4,
-        "40 heads of 128 make 5120, not 5140; built with d_model 5120, which gives 12.85B "
-        "parameters instead of 13.0B",
-    ),
-    PaperRow("gpt3-175b", 175.0e9, 96, 12288, 96, 128, 3.2e6, 0.6e-4),
-)
 
 
 def preset(name: str, **changes: Any) -> GPTConfig:

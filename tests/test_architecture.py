@@ -19,6 +19,7 @@ ORDER = [
     "data",
     "runtime.checks",
     "config",
+    "papers",
     "attention",
     "runtime",
     "show",

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from gptlab.config import GPT3_TABLE, PRESETS, GPTConfig, preset
+from gptlab.config import PRESETS, GPTConfig, preset
+from gptlab.papers import GPT3_TABLE
 
 
 @pytest.mark.parametrize(

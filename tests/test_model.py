@@ -6,8 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gptlab.config import GPT3_TABLE, PRESETS, preset
+from gptlab.config import PRESETS, preset
 from gptlab.model import GPT
+from gptlab.papers import GPT3_TABLE
 from gptlab.runtime.cache import KeyValueCache
 from gptlab.runtime.linear import Linear
 from gptlab.runtime.reading import Reading

@@ -78,7 +78,7 @@ def residual_scale(answer: Any) -> str:
     for n_layer in (12, 48, 3):
         value, n = number(call(answer, n_layer)), 2 * n_layer
         if math.isclose(value, 1 / math.sqrt(n_layer)):
-            raise Wrong("N counts residual layers, not blocks. How many additions has a block?")
+            raise Wrong("Here N counts additions to the stream, not blocks. How many has a block?")
         if math.isclose(value, 1 / n):
             raise Wrong("Variances add up, and a variance is a square: something is missing.")
         if math.isclose(value, math.sqrt(n)):
@@ -252,6 +252,7 @@ def gpt2_block(answer: Any) -> str:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(33)
         x, block = torch.randn(2, 5, 12), _parts(12)
+        other, wider = torch.randn(1, 7, 16), _parts(16)
     with torch.no_grad():
         result = tensor(call(answer, x, block, 3), (2, 5, 12))
         if not same(result, _block(x, block, 3)):
@@ -264,6 +265,14 @@ def gpt2_block(answer: Any) -> str:
             )
         if not same(call(answer, x, block, 2), _block(x, block, 2)):
             raise Wrong("Right for 3 heads, wrong for 2: use n_head.")
+        # The chapter goes on to hand the answer a stream of other sizes.
+        sizes = "Right for x (2, 5, 12), wrong for x (1, 7, 16): take the sizes from x.shape."
+        try:
+            right = same(call(answer, other, wider, 2), _block(other, wider, 2))
+        except (RuntimeError, ValueError, IndexError) as error:
+            raise Wrong(sizes) from error
+        if not right:
+            raise Wrong(sizes)
     return "A whole GPT-2 block, from the stream to the stream. Twelve of them are GPT-2 small."
 
 

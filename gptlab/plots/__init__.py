@@ -11,6 +11,7 @@ from gptlab.plots.rates import rate_sweep
 from gptlab.plots.scaling import scaling_law
 from gptlab.plots.scores import arrows, score_variance, softmax_sharpness
 from gptlab.plots.timing import cost_by_length
+from gptlab.plots.zero_shot import zero_shot_ratios
 
 __all__ = [
     "arrows",
@@ -36,4 +37,5 @@ __all__ = [
     "softmax_sharpness",
     "stream_growth",
     "sudden_fall",
+    "zero_shot_ratios",
 ]

@@ -109,6 +109,14 @@ def by_hand(x, block, n_head, causal=True, gelu=None):  # type: ignore[no-untype
     return x + block.mlp.c_proj(gelu(block.mlp.c_fc(block.ln_2(x))))
 
 
+def for_five_tokens(x, block, n_head):  # type: ignore[no-untyped-def]
+    return by_hand(x, block, n_head).view(-1, 5, x.shape[2])
+
+
+def for_two_texts(x, block, n_head):  # type: ignore[no-untyped-def]
+    return by_hand(x, block, n_head) * (1 if len(x) == 2 else 2)
+
+
 @pytest.mark.parametrize(
     ("check", "answer"),
     [
@@ -172,6 +180,8 @@ def test_right(check: Any, answer: Any) -> None:
         (ch03_3.gpt2_block, lambda x, b, n: by_hand(x, b, n, gelu=lambda y: y), "GELU is missing"),
         (ch03_3.gpt2_block, lambda x, b, n: by_hand(x, b, 1), "single head"),
         (ch03_3.gpt2_block, lambda x, b, n: by_hand(x, b, 3), "wrong for 2"),
+        (ch03_3.gpt2_block, for_five_tokens, "take the sizes from x.shape"),
+        (ch03_3.gpt2_block, for_two_texts, "take the sizes from x.shape"),
         (ch03_3.gpt2_block, lambda x, b, n: 2 * by_hand(x, b, n), "numbers are not"),
         (ch03_3.gpt2_block, lambda x, b, n: by_hand(x, b, n)[0], "should be (2, 5, 12)"),
     ],

@@ -8,6 +8,7 @@ import torch
 from gptlab import plots
 from gptlab.attention import causal_mask
 from gptlab.config import preset
+from gptlab.papers import PaperScore
 from gptlab.results import History, Results, Run
 from gptlab.show.picture import Picture
 
@@ -145,6 +146,14 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
             for i, name in enumerate(names)
         },
         {name: 1.0 for name in names},
+        title=names[0],
+    ),
+    "zero_shot_ratios": lambda names: plots.zero_shot_ratios(
+        [
+            PaperScore(name, names[-1], i % 2 == 0, 2.0, {names[0]: 1.0 + i, names[1]: 3.0})
+            for i, name in enumerate(names)
+        ],
+        who=names[0],
         title=names[0],
     ),
 }

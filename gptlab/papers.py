@@ -1,0 +1,106 @@
+"""Tables of the papers, as printed: the shapes GPT-3 was built in, the scores GPT-2 reached."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PaperRow:
+    """One row of GPT-3's table 2.1 as printed, and what was changed to make it buildable."""
+
+    preset: str
+    parameters: float
+    n_layer: int
+    d_model: int
+    n_head: int
+    d_head: int
+    batch_tokens: float
+    learning_rate: float
+    correction: str = ""
+
+
+#: Brown et al. 2020, table 2.1, as printed.
+GPT3_TABLE: tuple[PaperRow, ...] = (
+    PaperRow("gpt3-small", 125e6, 12, 768, 12, 64, 0.5e6, 6.0e-4),
+    PaperRow("gpt3-medium", 350e6, 24, 1024, 16, 64, 0.5e6, 3.0e-4),
+    PaperRow("gpt3-large", 760e6, 24, 1536, 16, 96, 0.5e6, 2.5e-4),
+    PaperRow(
+        "gpt3-xl",
+        1.3e9,
+        24,
+        2048,
+        24,
+        128,
+        1e6,
+        2.0e-4,
+        "24 heads of 128 make 3072, not 2048; built with 16 heads, which fits d_model, d_head "
+        "and 1.3B parameters",
+    ),
+    PaperRow("gpt3-2.7b", 2.7e9, 32, 2560, 32, 80, 1e6, 1.6e-4),
+    PaperRow("gpt3-6.7b", 6.7e9, 32, 4096, 32, 128, 2e6, 1.2e-4),
+    PaperRow(
+        "gpt3-13b",
+        13.0e9,
+        40,
+        5140,
+        40,
+        128,
+        2e6,
+        1.0e-4,
+        "40 heads of 128 make 5120, not 5140; built with d_model 5120, which gives 12.85B "
+        "parameters instead of 13.0B",
+    ),
+    PaperRow("gpt3-175b", 175.0e9, 96, 12288, 96, 128, 3.2e6, 0.6e-4),
+)
+
+
+@dataclass(frozen=True)
+class PaperScore:
+    """One column of a table of scores.
+
+    Attributes:
+        dataset: what was answered or read.
+        measure: what was measured on it, with its unit.
+        higher_is_better: whether a larger score is the better one.
+        before: the state of the art before the paper.
+        scores: {model: its score}, from the smallest model to the largest.
+    """
+
+    dataset: str
+    measure: str
+    higher_is_better: bool
+    before: float
+    scores: Mapping[str, float]
+
+    def better_by(self, model: str) -> float:
+        """Return how many times as good as before the model is; below 1 it is worse.
+
+        Of accuracies that is the ratio, of perplexities and bits its inverse.
+        """
+        ratio = self.scores[model] / self.before
+        return ratio if self.higher_is_better else 1 / ratio
+
+
+def _gpt2(dataset: str, measure: str, before: float, *scores: float) -> PaperScore:
+    sizes = ("117M", "345M", "762M", "1542M")
+    higher = measure.startswith("accuracy")
+    return PaperScore(dataset, measure, higher, before, dict(zip(sizes, scores, strict=True)))
+
+
+#: Radford et al. 2019, table 3: zero-shot, no training on any of these. CBT is the Children's Book
+#: Test (common nouns, named entities), PTB the Penn Treebank, 1BW the One Billion Word Benchmark.
+#: The sizes bear the paper's labels. 63.24 on LAMBADA is with stop words left out (section 3.3).
+GPT2_ZERO_SHOT: tuple[PaperScore, ...] = (
+    _gpt2("LAMBADA", "perplexity", 99.8, 35.13, 15.60, 10.87, 8.63),
+    _gpt2("LAMBADA", "accuracy (%)", 59.23, 45.99, 55.48, 60.12, 63.24),
+    _gpt2("CBT", "accuracy, nouns (%)", 85.7, 87.65, 92.35, 93.45, 93.30),
+    _gpt2("CBT", "accuracy, names (%)", 82.3, 83.4, 87.1, 88.0, 89.05),
+    _gpt2("WikiText2", "perplexity", 39.14, 29.41, 22.76, 19.93, 18.34),
+    _gpt2("PTB", "perplexity", 46.54, 65.85, 47.33, 40.31, 35.76),
+    _gpt2("enwik8", "bits per byte", 0.99, 1.16, 1.01, 0.97, 0.93),
+    _gpt2("text8", "bits per character", 1.08, 1.17, 1.06, 1.02, 0.98),
+    _gpt2("WikiText103", "perplexity", 18.3, 37.50, 26.37, 22.05, 17.48),
+    _gpt2("1BW", "perplexity", 21.8, 75.20, 55.72, 44.575, 42.16),
+)
