@@ -39,6 +39,7 @@ ORDER = [
     "training",
     "generation",
     "finetuning",
+    "prompting",
     "compare",
     "experiments",
     "plots",

@@ -13,12 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 
 from gptlab.experiments.bundled_model import SOURCES
 from gptlab.model import GPT
-from gptlab.runtime.modes import evaluating
+from gptlab.prompting import log_probabilities
 from gptlab.text import documentation
 from gptlab.tokenizer import Tokenizer
 
@@ -94,20 +92,10 @@ def accuracy(judge: Judge, asked: Sequence[Gap]) -> float:
 def by_model(model: GPT, tokenizer: Tokenizer) -> Judge:
     """Judge by the probability the model gives the rest of the sentence, in nats."""
 
-    @torch.no_grad()
     def judge(gap: Gap) -> list[float]:
-        start = [tokenizer.start_id, *tokenizer.encode(gap.before)]
-        ends = [tokenizer.encode(f" {word}.") for word in gap.candidates]
-        keep = model.config.n_ctx + 1 - max(map(len, ends))
-        start = start[-keep:]
-        width = len(start) + max(map(len, ends))
-        rows = [start + end + [0] * (width - len(start) - len(end)) for end in ends]
-        tokens = torch.tensor(rows, device=model.device)  # (candidates, T)
-        with evaluating(model):
-            logprobs = F.log_softmax(model(tokens[:, :-1]).float(), -1)  # (candidates, T - 1, V)
-        told = logprobs.gather(-1, tokens[:, 1:, None])[..., 0]  # (candidates, T - 1)
-        first = len(start) - 1
-        return [told[i, first : first + len(end)].sum().item() for i, end in enumerate(ends)]
+        ends = [f" {word}." for word in gap.candidates]
+        sums, _ = log_probabilities(model, tokenizer, gap.before, ends, from_start=True)
+        return sums.tolist()
 
     return judge
 
