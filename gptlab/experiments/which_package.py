@@ -12,12 +12,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
+from importlib.resources import as_file
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import torch
 
 from gptlab.checkpoints import load_bundled
+from gptlab.data import DATA
 from gptlab.experiments.bundled_model import SOURCES
 from gptlab.finetuning import Example, FineTuning, Task
 from gptlab.model import GPT
@@ -205,3 +207,9 @@ def record(
                 results.measured.append(Measured(start, labels, seed, accuracy, history.seconds))
             results.save(path)
     return results
+
+
+def recorded() -> WhichPackage:
+    """Return the measurements that come with the package."""
+    with as_file(DATA / "results" / "which-package.json") as path:
+        return WhichPackage.load(path)

@@ -1,5 +1,6 @@
 """What comes with the package is there, whole, and as good as its card says."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from gptlab.checkpoints import load, load_bundled
 from gptlab.config import GPTConfig, preset
 from gptlab.corpora import python_docs
 from gptlab.data import DATA
+from gptlab.experiments import which_package
 from gptlab.generation import Sampling, generate
 from gptlab.heads import head_scores
 from gptlab.objective import evaluate
@@ -63,6 +65,14 @@ def test_each_generation_has_the_best_rate_that_was_tried() -> None:
         }
         best = min(ends, key=lambda rate: ends[rate])
         assert variant.settings.learning_rate == best == sorted(ends)[1]  # not at an edge
+
+
+def test_each_way_to_name_a_package_was_measured_with_three_seeds() -> None:
+    measured = which_package.recorded().measured
+    asked = Counter((one.way, one.labels) for one in measured)
+    ways = ("counting words", *which_package.STARTS)
+    assert asked == {(way, n): 3 for way in ways for n in which_package.LABELS}
+    assert len({(one.way, one.labels, one.seed) for one in measured}) == len(measured)
 
 
 def test_unknown_results_name_what_there_is() -> None:
