@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gptlab.runtime.scale import describe, pick, scale
     from gptlab.settings import TrainSettings
     from gptlab.show.table import Table
+    from gptlab.text.columns import read_columns
     from gptlab.tokenizer import BPETokenizer, CharTokenizer
     from gptlab.training import train
 
@@ -62,6 +63,7 @@ _HOME = {
     "scale": "runtime.scale",
     "TrainSettings": "settings",
     "Table": "show.table",
+    "read_columns": "text.columns",
     "BPETokenizer": "tokenizer",
     "CharTokenizer": "tokenizer",
     "History": "results",
@@ -106,6 +108,7 @@ __all__ = [
     "position_losses",
     "preset",
     "python_docs",
+    "read_columns",
     "sample",
     "scale",
     "stream",
