@@ -150,7 +150,6 @@ class Task:
         rows = last.unflatten(0, tuple(ends.shape))  # (B, K, n)
         return rows[..., 0] if self.kind == "choice" else rows.sum(1)
 
-    @torch.no_grad()
     def predict(self, model: GPT, texts: Sequence[tuple[str, ...]], batch_size: int = 64) -> Tensor:
         """Return the probability of each label (B, n) for the texts of B examples."""
         (tokens, ends, _), _ = self.encode([Example(one, 0) for one in texts])

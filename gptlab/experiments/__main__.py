@@ -1,7 +1,7 @@
 """`python -m gptlab.experiments NAME`: make a bundled model or measurements again.
 
 NAME is "model", "in-context" (a small model that learns from examples in its context, with its
-curves; a minute), "which-package" (fine-tuning by number of labels; ten minutes) or an
+curves; a minute), "which-package" (fine-tuning by number of labels; five minutes) or an
 experiment's. Most take 10 to 60 minutes on two CPU cores. Results are saved after each run; what
 was stopped goes on with --resume, the model's training by itself.
 """

@@ -112,9 +112,10 @@ def documents_of(sources: tuple[str, ...]) -> tuple[list[Example], list[Example]
     tested, others = [], []
     for label, source in enumerate(sources):
         _, unseen = documentation.documents((source,))
-        texts = dict.fromkeys(hide_names(text) for text in unseen if len(text) >= _SHORTEST)
+        hidden = (hide_names(text) for text in unseen if len(text) >= _SHORTEST)
+        texts = list(dict.fromkeys(hidden))
         draw = torch.randperm(len(texts), generator=torch.Generator().manual_seed(0)).tolist()
-        shuffled = [Example(([*texts][place],), label) for place in draw[: TESTED + OTHERS]]
+        shuffled = [Example((texts[place],), label) for place in draw[: TESTED + OTHERS]]
         tested += shuffled[:TESTED]
         others += shuffled[TESTED:]
     # Two packages may say the same in a document; it is nobody's then, and not tested.

@@ -25,12 +25,13 @@ def zero_shot_ratios(scores: Sequence[PaperScore], who: str = "GPT-2", title: st
             on all that was measured.
     """
     smallest, *_, largest = scores[0].scores
+    ratios = {model: [score.better_by(model) for score in scores] for model in (smallest, largest)}
     figure, axes = new_figure(9.5, 1.2 + _ROW * len(scores))
     ax = axes[0, 0]
     places = range(len(scores))
-    for i, model in enumerate((smallest, largest)):
+    for i, (model, of_model) in enumerate(ratios.items()):
         ax.scatter(
-            [score.better_by(model) for score in scores],
+            of_model,
             places,
             s=70,
             color=COLOURS[i],
@@ -39,20 +40,12 @@ def zero_shot_ratios(scores: Sequence[PaperScore], who: str = "GPT-2", title: st
             label=model,
             zorder=3,
         )
-    ax.hlines(
-        places,
-        [score.better_by(smallest) for score in scores],
-        [score.better_by(largest) for score in scores],
-        color="0.6",
-        lw=1.5,
-        zorder=2,
-    )
+    ax.hlines(places, *ratios.values(), color="0.6", lw=1.5, zorder=2)
     ax.axvline(1, color="0.3", lw=1.5, ls="--", label="state of the art before", zorder=1)
-    ratios = [score.better_by(model) for score in scores for model in (smallest, largest)]
-    low, high = min(ratios), max(ratios)
+    low, high = min(map(min, ratios.values())), max(map(max, ratios.values()))
     by_set: dict[str, list[bool]] = {}
-    for score in scores:
-        by_set.setdefault(score.dataset, []).append(score.better_by(largest) > 1)
+    for score, ratio in zip(scores, ratios[largest], strict=True):
+        by_set.setdefault(score.dataset, []).append(ratio > 1)
     won = sum(all(better) for better in by_set.values())
     found = f"{who} was better than the state of the art on {won} of {len(by_set)} data sets"
     ax.set(
