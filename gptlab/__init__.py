@@ -2,9 +2,9 @@
 
 Each step is one module at the root, and imports point only to the left: config, tokenizer, corpora,
 attention, tracing, model, heads, settings, checkpoints, objective, training, generation,
-finetuning, prompting, results, compare. What they stand on, and the families of files of one shape,
-have rooms of their own: text, runtime, show; experiments, plots, explorers, exercises. `papers`
-holds tables as they are printed.
+finetuning, prompting, answering, results, compare. What they stand on, and the families of files
+of one shape, have rooms of their own: text, runtime, show; tasks, experiments, plots, explorers,
+exercises, commands. `papers` holds tables as they are printed.
 
 This is the face: what a chapter uses can be had from here by name, and is loaded when it is asked
 for, so that `import gptlab` stays quick.
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from gptlab import attention, compare, experiments, explorers, heads, huggingface, plots
+    from gptlab import attention, compare, experiments, explorers, heads, huggingface, plots, tasks
     from gptlab.attention import attend, causal_mask
     from gptlab.checkpoints import load_bundled, load_model
     from gptlab.config import GPTConfig, preset
@@ -71,7 +71,16 @@ _HOME = {
     "train": "training",
 }
 #: Rooms and modules that are used by their own name, as in `gptlab.plots.attention_map`.
-_ROOMS = ("attention", "compare", "experiments", "explorers", "heads", "huggingface", "plots")
+_ROOMS = (
+    "attention",
+    "compare",
+    "experiments",
+    "explorers",
+    "heads",
+    "huggingface",
+    "plots",
+    "tasks",
+)
 
 __all__ = [
     "GPT",
@@ -113,6 +122,7 @@ __all__ = [
     "sample",
     "scale",
     "stream",
+    "tasks",
     "train",
 ]
 

@@ -9,20 +9,17 @@ Letters in shapes: B examples, K rows of an example, T tokens, V vocabulary, n l
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import chain
 from typing import Any, Literal, get_args
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from gptlab.model import GPT
-from gptlab.objective import Batch
+from gptlab.objective import Batch, digest, once_an_epoch
 from gptlab.runtime.checks import real_number, whole_number
 from gptlab.runtime.device import Hardware
 from gptlab.runtime.modes import evaluating
@@ -255,11 +252,9 @@ class FineTuning:
 
     def batch(self, step: int, settings: TrainSettings) -> Batch:
         """Return ids (B, K, T), places (B, K) and labels (B,); each example once an epoch."""
-        n = len(self._train[0])
-        asked = range(step * settings.batch_size, (step + 1) * settings.batch_size)
-        order = {place // n: _shuffled(n, settings.seed, place // n) for place in asked}
-        chosen = torch.tensor([order[place // n][place % n] for place in asked])
-        return tuple(part[chosen] for part in self._train)
+        chosen = once_an_epoch(len(self._train[0]), step, settings)
+        tokens, ends, labels = (part[chosen] for part in self._train)
+        return tokens[..., : int(ends.max()) + 1], ends, labels
 
     def count(self, batch: Batch) -> int:
         """Count the examples."""
@@ -305,18 +300,5 @@ class FineTuning:
         """Tell task, training and validation examples apart."""
         parts = {"training examples": self._train, "validation examples": self._validation}
         return {"task": f"{self.task.kind} {self.task.labels}, λ {self.text_weight}"} | {
-            name: f"{len(part[0])}, {_digest(part)}" for name, part in parts.items()
+            name: f"{len(part[0])}, {digest(part)}" for name, part in parts.items()
         }
-
-
-@lru_cache(maxsize=4)
-def _shuffled(n: int, seed: int, epoch: int) -> list[int]:
-    """Return the numbers below n in an order decided by (seed, epoch), the same everywhere."""
-    key = np.array([seed % 2**64, epoch % 2**64], dtype=np.uint64)
-    order: list[int] = np.random.Philox(key=key).random_raw(n).argsort(kind="stable").tolist()
-    return order
-
-
-def _digest(part: Batch) -> str:
-    data = b"".join(tensor.numpy().tobytes() for tensor in part)
-    return hashlib.sha256(data).hexdigest()[:16]

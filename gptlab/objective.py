@@ -6,10 +6,13 @@ from those before it, is one; a corpus stands for it wherever an objective is as
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -115,6 +118,29 @@ class LanguageModelling(NextToken):
     def fingerprint(self) -> dict[str, str]:
         """Tell tokenizer, training and validation text apart."""
         return self.corpus.fingerprint()
+
+
+def once_an_epoch(n: int, step: int, settings: TrainSettings) -> Tensor:
+    """Choose the rows of a step's batch among n examples, each of them once an epoch: (B,).
+
+    Decided by (settings.seed, step) alone; each epoch has an order of its own.
+    """
+    asked = range(step * settings.batch_size, (step + 1) * settings.batch_size)
+    return torch.tensor([_shuffled(n, settings.seed, place // n)[place % n] for place in asked])
+
+
+@lru_cache(maxsize=4)
+def _shuffled(n: int, seed: int, epoch: int) -> list[int]:
+    """Return the numbers below n in an order decided by (seed, epoch), the same everywhere."""
+    key = np.array([seed % 2**64, epoch % 2**64], dtype=np.uint64)
+    order: list[int] = np.random.Philox(key=key).random_raw(n).argsort(kind="stable").tolist()
+    return order
+
+
+def digest(part: Batch) -> str:
+    """Return a short name of what tensors hold, for a fingerprint."""
+    data = b"".join(tensor.numpy().tobytes() for tensor in part)
+    return hashlib.sha256(data).hexdigest()[:16]
 
 
 def objective_of(what: Corpus | Objective, model: GPT) -> Objective:

@@ -40,11 +40,14 @@ ORDER = [
     "generation",
     "finetuning",
     "prompting",
+    "answering",
+    "tasks",
     "compare",
     "experiments",
     "plots",
     "explorers",
     "exercises",
+    "commands",
     "__main__",
 ]
 
@@ -166,4 +169,5 @@ def test_a_name_is_never_two_things() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     rooms = {"attention", "compare", "experiments", "explorers", "heads", "huggingface", "plots"}
+    rooms |= {"tasks"}
     assert set(done.stdout.split()) == rooms

@@ -233,17 +233,3 @@ def test_impossible_tasks_are_refused() -> None:
         task(n_ctx=32).model(pretrained())
     with pytest.raises(ValueError, match="1 of the examples to validate on are also trained on"):
         FineTuning(task(), [read("a"), read("b")], [read("b", 1)])
-
-
-def test_the_readmes_lines_fine_tune_on_a_file_of_ones_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-    (lines,) = (part for part in readme.split("```") if "read_columns" in part)
-    told = [f'"film {i}, so {word}",{word}' for i in range(60) for word in ("good", "bad")]
-    (tmp_path / "reviews.csv").write_text("\n".join(["review,label", *told]))
-    monkeypatch.chdir(tmp_path)
-    exec(lines.removeprefix("python\n"), {})
-    said = capsys.readouterr().out
-    assert "val_accuracy" in said and "('bad', 'good')" in said
-    assert checkpoints.has_checkpoint(tmp_path / "runs" / "task")

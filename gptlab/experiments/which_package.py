@@ -28,6 +28,8 @@ from gptlab.runtime.atomic import write_whole
 from gptlab.runtime.device import describe_machine
 from gptlab.settings import TrainSettings
 from gptlab.show.table import Table
+from gptlab.tasks.baselines import by_words
+from gptlab.tasks.metrics import accuracy
 from gptlab.text import documentation
 from gptlab.training import train
 
@@ -176,17 +178,9 @@ def fine_tune(
 
 def by_counting(seen: Sequence[Example], tested: Sequence[Example]) -> float:
     """Return the accuracy of words and pairs of words, weighed by logistic regression."""
-    # Loading it takes longer than all else here, and nothing else needs it.
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-
-    table = make_pipeline(
-        TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True),
-        LogisticRegression(C=100.0, max_iter=1000),
-    )
-    table.fit([e.texts[0] for e in seen], [e.label for e in seen])
-    return float(table.score([e.texts[0] for e in tested], [e.label for e in tested]))
+    texts, labels = zip(*((e.texts[0], str(e.label)) for e in seen), strict=True)
+    found = by_words(texts, labels, [e.texts[0] for e in tested], longest=2)
+    return accuracy(found, [str(e.label) for e in tested])
 
 
 def record(

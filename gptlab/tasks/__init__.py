@@ -1,0 +1,18 @@
+"""The applications, a module each: examples in three parts, a metric, baselines without a network.
+
+`tuned` fine-tunes a model for any of them, `files` reads a user's own examples.
+"""
+
+from __future__ import annotations
+
+from gptlab.tasks.application import Application, Parts
+from gptlab.tasks.files import from_files
+from gptlab.tasks.question_answering import QUESTION_ANSWERING
+from gptlab.tasks.sentiment import SENTIMENT
+from gptlab.tasks.tuned import Tuned, fine_tune, load, prepare
+
+__all__ = ["APPLICATIONS", "Application", "Parts", "Tuned", "fine_tune", "from_files", "load"]
+__all__ += ["prepare"]
+
+#: By the name that the command line has for them.
+APPLICATIONS: dict[str, Application] = {one.name: one for one in (SENTIMENT, QUESTION_ANSWERING)}

@@ -1,0 +1,140 @@
+"""The applications: examples that share nothing, metrics by hand, baselines that know nothing."""
+
+import re
+from collections import Counter
+
+import pytest
+from babel import Locale
+
+from gptlab.commands.finetune import TASKS
+from gptlab.tasks import APPLICATIONS, Application, Parts, sentiment
+from gptlab.tasks import question_answering as qa
+from gptlab.tasks.baselines import by_words
+from gptlab.tasks.metrics import accuracy, exact_match, token_f1
+
+
+def test_the_command_line_has_all_of_them() -> None:
+    assert tuple(APPLICATIONS) == TASKS
+
+
+@pytest.mark.parametrize("application", APPLICATIONS.values(), ids=APPLICATIONS)
+def test_parts_are_the_same_each_time_and_answered_by_baselines(application: Application) -> None:
+    parts = application.parts()
+    assert parts == application.parts()
+    right = [answer for _, answer in parts.test]
+    assert application.measure(right, parts.test) == 1
+    for name, answer in application.baselines.items():
+        score = application.measure(answer(parts), parts.test)
+        assert 0.15 < score < 0.7, f"{name} has {score}"
+    with pytest.raises(ValueError, match=r"0 answers to \d+ questions"):
+        application.measure([], parts.test)
+
+
+def test_a_leak_is_refused() -> None:
+    one, two, three = ("a", "x"), ("b", "x"), ("c", "y")
+    Parts((one,), (two,), (three,))
+    with pytest.raises(ValueError, match="stand in train and in test, the first 'a'"):
+        Parts((one, two), (three,), (one,))
+    with pytest.raises(ValueError, match="in validation and in test"):
+        Parts((one,), (two,), (two,))
+    with pytest.raises(ValueError, match="no example in validation"):
+        Parts((one,), (), (three,))
+
+
+def test_no_word_of_praise_says_what_a_sentence_is() -> None:
+    parts = sentiment.parts(8000)
+    for praise, blame in sentiment._WORDS:
+        for word in (praise, blame):
+            having = [answer for text, answer in parts.train if re.search(rf"\b{word}\b", text)]
+            share = Counter(having)["positive"] / len(having)
+            assert 0.4 < share < 0.6, f"{word} stands in praise {share:.0%} of the time"
+    labels = Counter(answer for _, answer in parts.train)
+    assert labels["positive"] == labels["negative"]
+
+
+def test_sentences_say_what_their_label_says() -> None:
+    """Read by a table of its own, one row a way to say it."""
+    read = {
+        r"^the \w[\w ]* is (?:really |rather )?(good|bad)\.$": 1,
+        r"^the \w[\w ]* is not (?:really |rather )?(good|bad)\.$": -1,
+        r"^the \w[\w ]* is less (good|bad) than the old one\.$": -1,
+        r"^the old \w[\w ]* was less (good|bad) than this one\.$": 1,
+        r"^nobody would say that the \w[\w ]* is not (good|bad)\.$": 1,
+        r"^no other \w[\w ]* is as (good|bad)\.$": 1,
+    }
+    made = dict(sentiment.parts(6000).train)
+    for group in sentiment.groups(2000).values():
+        made |= dict(group)
+    found = Counter()
+    for text, label in made.items():
+        for way, turn in read.items():
+            if match := re.match(way, text, re.IGNORECASE):
+                is_praise = (match[1] == "good") == (turn == 1)
+                assert label == ("positive" if is_praise else "negative"), text
+                found[way] += 1
+    assert set(found) == set(read)
+
+
+def test_what_is_new_stands_in_the_test_alone() -> None:
+    seen = " ".join(text for text, _ in sentiment.parts().train)
+    groups = sentiment.groups()
+    new = {word for pair in sentiment._NEW_WORDS for word in pair}
+    assert not new & set(re.findall(r"\w+", seen))
+    assert all(new & set(re.findall(r"\w+", text)) for text, _ in groups["new words"])
+    assert "was less" not in seen
+    assert any("was less" in text for text, _ in groups["new ways to say it"])
+
+
+def test_answers_stand_in_their_passage_beside_what_was_asked() -> None:
+    parts = qa.parts(400)
+    for text, answer in (*parts.train, *parts.test):
+        passage, _, question = text.rpartition("\n")
+        sentences = re.split(r"(?<=[.]) (?=[A-Z])", passage)
+        place = next(p.name for p in qa._places() if f" {p.name}" in f" {question}")
+        telling = [one for one in sentences if answer in one and place in one]
+        assert telling, (text, answer)
+
+
+def test_facts_are_those_of_the_cldr_where_they_are_not_swapped() -> None:
+    facts = {place.name: place.facts for place in qa._places()}
+    assert facts["Japan"] == {"currency": "Japanese Yen", "language": "Japanese", "code": "JP"}
+    assert facts["Brazil"]["language"] == "Portuguese"
+    assert set(facts) <= set(Locale("en").territories.values())
+    assert len(facts) > 200
+
+
+def test_places_to_test_on_are_in_no_passage_to_learn_from() -> None:
+    parts = qa.parts(500)
+    told = {text for text, _ in (*parts.train, *parts.validation)}
+    tested = [place.name for place in qa._places()[1 :: qa._EVERY]]
+    asked = {name for name in tested if any(f" {name}?" in text for text, _ in parts.test)}
+    assert len(asked) > 20
+    questions = [text.rpartition("\n")[2] for text in told]
+    assert not [name for name in asked if any(f"in {name} " in q or f"of {name}?" in q
+                                              for q in questions)]  # fmt: skip
+
+
+def test_swapped_facts_are_not_the_worlds() -> None:
+    true, swapped = qa.groups(200).values()
+    facts = {place.name: place.facts for place in qa._places()}
+
+    def is_so(text: str, answer: str) -> bool:
+        question = text.rpartition("\n")[2]
+        names = [name for name in facts if name in question]
+        return any(answer in facts[name].values() for name in names)
+
+    assert all(is_so(*pair) for pair in true)
+    assert sum(is_so(*pair) for pair in swapped) < 60  # English and the euro are shared by many
+
+
+def test_metrics_by_hand() -> None:
+    assert accuracy(["a", "b"], ["a", "c"]) == 0.5
+    assert exact_match(["the Japanese yen.", "Yen"], ["Japanese Yen", "Japanese Yen"]) == 0.5
+    # One word of one is right, of two asked for: precision 1, recall 1/2.
+    assert token_f1(["yen"], ["Japanese Yen"]) == pytest.approx(2 / 3)
+    assert token_f1(["", "peso"], ["Yen", "Yen"]) == 0
+
+
+def test_counting_words_learns_words_and_no_negation() -> None:
+    texts, labels = ["good", "bad", "good one", "bad one"], ["p", "n", "p", "n"]
+    assert by_words(texts, labels, ["so good", "so bad", "not good"], 1) == ["p", "n", "p"]
