@@ -11,14 +11,14 @@ from typing import Any
 from gptlab.commands.options import DONE, STOPPED, Commands, given
 
 #: As `gptlab.tasks.APPLICATIONS` has them; a test holds them equal.
-TASKS = ("sentiment", "question-answering")
+TASKS = ("sentiment", "question-answering", "summarization", "translation")
 
 
 def add(commands: Commands) -> None:
     """Add the command's options."""
     parser = commands.add_parser(
         "finetune",
-        help="teach a model a task: sentiment, question answering",
+        help="teach a model a task: sentiment, questions, summaries, translation",
         description="Fine-tune a model on labelled texts, or on questions and answers. The last "
         "line of standard output is a JSON object with metric, score, baseline, baseline_score, "
         "examples and seconds; score and baseline_score are measured on the examples to test on.",

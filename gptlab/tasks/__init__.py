@@ -9,10 +9,14 @@ from gptlab.tasks.application import Application, Parts
 from gptlab.tasks.files import from_files
 from gptlab.tasks.question_answering import QUESTION_ANSWERING
 from gptlab.tasks.sentiment import SENTIMENT
+from gptlab.tasks.summarization import SUMMARIZATION
+from gptlab.tasks.translation import TRANSLATION
 from gptlab.tasks.tuned import Tuned, fine_tune, load, prepare
 
 __all__ = ["APPLICATIONS", "Application", "Parts", "Tuned", "fine_tune", "from_files", "load"]
 __all__ += ["prepare"]
 
 #: By the name that the command line has for them.
-APPLICATIONS: dict[str, Application] = {one.name: one for one in (SENTIMENT, QUESTION_ANSWERING)}
+APPLICATIONS: dict[str, Application] = {
+    one.name: one for one in (SENTIMENT, QUESTION_ANSWERING, SUMMARIZATION, TRANSLATION)
+}

@@ -38,3 +38,25 @@ def _f1(answer: list[str], right: list[str]) -> float:
 def _words(text: str) -> list[str]:
     plain = text.lower().translate(str.maketrans("", "", string.punctuation))
     return re.sub(r"\b(a|an|the)\b", " ", plain).split()
+
+
+def chrf(answers: Sequence[str], right: Sequence[str]) -> float:
+    """Return chrF, from 0 to 1: the overlap in pieces of one to six characters (Popović 2015).
+
+    Of the whole set, as sacrebleu computes it; it needs no words, so it suits Chinese.
+    """
+    from sacrebleu.metrics import CHRF
+
+    return float(CHRF().corpus_score(list(answers), [list(right)]).score) / 100
+
+
+def rouge_l(answers: Sequence[str], right: Sequence[str]) -> float:
+    """Return the mean ROUGE-L, from 0 to 1: the longest sequence of words in both (Lin 2004).
+
+    Its F-measure, as rouge-score computes it, without stemming.
+    """
+    from rouge_score.rouge_scorer import RougeScorer
+
+    scorer = RougeScorer(["rougeL"])
+    pairs = zip(answers, right, strict=True)
+    return sum(scorer.score(b, a)["rougeL"].fmeasure for a, b in pairs) / len(right)

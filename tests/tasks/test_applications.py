@@ -7,10 +7,11 @@ import pytest
 from babel import Locale
 
 from gptlab.commands.finetune import TASKS
-from gptlab.tasks import APPLICATIONS, Application, Parts, sentiment
+from gptlab.tasks import APPLICATIONS, Application, Parts, sentiment, summarization, translation
 from gptlab.tasks import question_answering as qa
 from gptlab.tasks.baselines import by_words
-from gptlab.tasks.metrics import accuracy, exact_match, token_f1
+from gptlab.tasks.metrics import accuracy, chrf, exact_match, rouge_l, token_f1
+from gptlab.text import documentation
 
 
 def test_the_command_line_has_all_of_them() -> None:
@@ -25,7 +26,7 @@ def test_parts_are_the_same_each_time_and_answered_by_baselines(application: App
     assert application.measure(right, parts.test) == 1
     for name, answer in application.baselines.items():
         score = application.measure(answer(parts), parts.test)
-        assert 0.15 < score < 0.7, f"{name} has {score}"
+        assert 0.1 < score < 0.7, f"{name} has {score}"
     with pytest.raises(ValueError, match=r"0 answers to \d+ questions"):
         application.measure([], parts.test)
 
@@ -133,6 +134,51 @@ def test_metrics_by_hand() -> None:
     # One word of one is right, of two asked for: precision 1, recall 1/2.
     assert token_f1(["yen"], ["Japanese Yen"]) == pytest.approx(2 / 3)
     assert token_f1(["", "peso"], ["Yen", "Yen"]) == 0
+
+
+def test_chrf_and_rouge_l_by_hand() -> None:
+    assert chrf(["打开文件"], ["打开文件"]) == 1 and chrf(["abc"], ["打开文件"]) == 0
+    # Of "return the name", two words in their order stand in "the file name": 2/3 and 2/3.
+    assert rouge_l(["Return the name."], ["The file name."]) == pytest.approx(2 / 3)
+    assert rouge_l(["", "the"], ["the name", "the"]) == 0.5
+
+
+def test_summaries_are_first_lines_and_no_text_stands_on_both_sides() -> None:
+    parts = summarization.parts(500, 100)
+    for body, line in (*parts.train, *parts.validation, *parts.test):
+        assert line not in " ".join(body.split()) and "\n" not in line and line.endswith(".")
+    told = [{line for _, line in part} for part in (parts.train, parts.validation, parts.test)]
+    assert not (told[0] & told[1] or told[0] & told[2] or told[1] & told[2])
+    _, unread = documentation.documents(summarization.SOURCES)
+    starts = {" ".join(text.partition("\n\n")[0].split()) for text in unread}
+    assert told[1] | told[2] <= starts and not told[0] & starts
+
+
+def test_baselines_of_summaries_take_a_sentence_of_the_body() -> None:
+    body = "Files are read first. Then each file is closed, and the file is gone. All is well now."
+    asked = Parts((("a", "b"),), (("c", "d"),), ((body, "Close files."),))
+    assert summarization.first_sentence(asked) == ["Files are read first."]
+    assert summarization.central_sentence(asked) == [
+        "Then each file is closed, and the file is gone."
+    ]
+
+
+def test_translations_are_chinese_and_near_copies_stay_on_one_side() -> None:
+    parts = translation.parts()
+    pairs = dict((*parts.train, *parts.validation, *parts.test))
+    assert pairs["New Console"] == "新建控制台" and len(pairs) > 2500
+    cores = [{translation._core(asked) for asked, _ in part}
+             for part in (parts.train, parts.validation, parts.test)]  # fmt: skip
+    assert not (cores[0] & cores[1] or cores[0] & cores[2] or cores[1] & cores[2])
+    assert translation._core("Show %1 Cells") == translation._core("show cell")
+    assert not any("\x04" in text for pair in pairs.items() for text in pair)
+
+
+def test_the_nearest_known_sentence_is_found() -> None:
+    known = (("Open the file", "打开文件"), ("Close the kernel", "关闭内核"))
+    asked = Parts(known, (("x", "y"),), (("Close all kernels", "关闭所有内核"),))
+    assert translation.nearest_known(asked) == ["关闭内核"]
+    assert translation.copied(asked) == ["Close all kernels"]
 
 
 def test_counting_words_learns_words_and_no_negation() -> None:
