@@ -152,8 +152,8 @@ class PaperTraining:
         return {name: "–" if text is None else text for name, text in said.items()}
 
 
-#: Radford et al. 2018 and 2019, Brown et al. 2020: the sections stand in the texts. The rate and the
-#: batch are from section 4.1, section 2.3 and table 2.1.
+#: Radford et al. 2018 and 2019, Brown et al. 2020; the sections stand in the texts. Rate and batch
+#: are from section 4.1 (GPT-1), section 2.3 (GPT-2) and table 2.1 (GPT-3).
 PAPER_TRAINING: tuple[PaperTraining, ...] = (
     PaperTraining(
         "GPT-1",

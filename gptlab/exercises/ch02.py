@@ -104,9 +104,15 @@ def _judge_embedded(
     mistakes = [
         (told, "The positions are missing: the same token would be the same vector everywhere."),
         (places, "The tokens are missing: every sentence would look alike."),
-        (tokens[:T] + places, "Those are the first rows of the tokens' table. Which rows are asked?"),
+        (
+            tokens[:T] + places,
+            "Those are the first rows of the table. Which rows are asked for?",
+        ),
         (told + positions[:T], "start is not used: the first of these ids stands at place start."),
-        (told + positions[ids], "The positions' rows are looked up by id. Where does a token stand?"),
+        (
+            told + positions[ids],
+            "Positions are looked up by id here. Where does a token stand?",
+        ),
         (told + positions[start], "All of them get the first one's position."),
         (told + places.flip(0), "The positions run backwards."),
         (told * places, "Multiplied. The two vectors are added."),
@@ -116,8 +122,8 @@ def _judge_embedded(
         if same(found, wrong):
             raise Wrong(hint)
     raise Wrong(
-        f"For ids {ids.tolist()} from place {start} on the vectors are not right. Look at one token: "
-        f"a row of one table, plus a row of the other."
+        f"For ids {ids.tolist()} from place {start} on the vectors are not right. Look at one "
+        f"token: a row of one table, plus a row of the other."
     )
 
 
@@ -126,7 +132,7 @@ _V = 11
 
 
 class _Toy:
-    """Stands in for a model: what comes next depends on every token in the window, and its place."""
+    """Stands in for a model: what comes next depends on every token that is read."""
 
     def __init__(self, n_ctx: int) -> None:
         self.n_ctx = n_ctx
@@ -136,7 +142,7 @@ class _Toy:
         if not isinstance(ids, Tensor):
             raise Wrong(f"logits_of reads a tensor of ids (T,), not {type(ids).__name__}.")
         if ids.dim() != 1 or len(ids) == 0:
-            raise Wrong(f"logits_of reads ids of shape (T,), T ≥ 1; it was given {tuple(ids.shape)}.")
+            raise Wrong(f"logits_of reads ids (T,), T ≥ 1; it was given {tuple(ids.shape)}.")
         if len(ids) > self.n_ctx:
             raise Wrong(
                 f"logits_of was given {len(ids)} tokens, and the model reads {self.n_ctx} at most. "
@@ -188,7 +194,7 @@ def _judge_written(found: list[int], ids: list[int], n: int, n_ctx: int) -> None
     if found == right[-n_ctx:]:
         raise Wrong("The beginning is lost: cut what is read, and keep what is written.")
     if len(found) != len(right):
-        raise Wrong(f"{len(ids)} ids and n = {n} should give {len(right)}; you return {len(found)}.")
+        raise Wrong(f"{len(ids)} ids and {n} more are {len(right)}; you return {len(found)}.")
     if found[: len(ids)] != ids:
         raise Wrong("The ids it began with should stand at the front, unchanged.")
     once = int(after(last(ids))[-1].argmax())
@@ -260,7 +266,7 @@ def _judge_contributions(found: Tensor, writes: Tensor, gain: Tensor, row: Tenso
     mistakes = [
         (
             centred / of_each * gain @ row,
-            "Each part is divided by its own spread. The norm sees only their sum, so there is one s.",
+            "Each part is divided by its own spread. The norm sees their sum, so there is one s.",
         ),
         (writes / scale * gain @ row, "The mean is still in: each part's own has to be taken off."),
         (centred / scale @ row, "The gain is not used."),
@@ -292,6 +298,6 @@ def _judge_contributions(found: Tensor, writes: Tensor, gain: Tensor, row: Tenso
         if same(found, wrong):
             raise Wrong(hint)
     raise Wrong(
-        f"For {len(writes)} parts you return numbers that sum to {found.sum().item():.3f}. Take one "
-        f"part at a time: off its mean, over s, times gain and row, summed."
+        f"For {len(writes)} parts you return numbers that sum to {found.sum().item():.3f}. Take "
+        f"one part at a time: off its mean, over s, times gain and row, summed."
     )

@@ -13,7 +13,7 @@ from gptlab.show.picture import COLOURS, Picture, new_figure
 
 
 def config_changes(configs: Mapping[str, GPTConfig], title: str = "") -> Picture:
-    """Draw configs as columns; a value that differs from the one at its left is bold, with an arrow.
+    """Draw configs as columns; a value that differs from its left neighbour is marked.
 
     Args:
         configs: {what to call it: a config}, from left to right; at least one.

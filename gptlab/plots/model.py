@@ -1,4 +1,4 @@
-"""Pictures of a model's weights: where they are, how far they moved, stream and gradients by depth."""
+"""Pictures of a model's weights: where they are, how far they moved; gradients by depth."""
 
 from __future__ import annotations
 
@@ -145,8 +145,7 @@ def weights_moved(shares: Mapping[str, Mapping[str, float]], title: str = "") ->
         heights = [max(share, low) for share in of_way.values()]
         hatch = _HATCHES[i % len(_HATCHES)]
         drawn = ax.bar(places, heights, width, color=COLOURS[i % 8], hatch=hatch, edgecolor="white")
-        labels = [f"{share:.0%}" if share >= 0.1 else f"{share:.1%}" for share in of_way.values()]
-        labels = ["0" if share == 0 else label for share, label in zip(of_way.values(), labels, strict=True)]
+        labels = [_percent(share) for share in of_way.values()]
         ax.bar_label(drawn, labels, padding=2, fontsize=8)
         bars.append(drawn)
         listed = ", ".join(f"{part} {label}" for part, label in zip(of_way, labels, strict=True))
@@ -160,3 +159,9 @@ def weights_moved(shares: Mapping[str, Mapping[str, float]], title: str = "") ->
     )
     ax.legend(bars, list(shares))
     return Picture(figure, f"Share by which weights moved. {'; '.join(said)}.")
+
+
+def _percent(share: float) -> str:
+    if share == 0:
+        return "0"
+    return f"{share:.0%}" if share >= 0.1 else f"{share:.1%}"
