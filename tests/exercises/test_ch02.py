@@ -1,5 +1,6 @@
 """Right answers pass; an empty one and each common mistake get a message of their own."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -60,8 +61,11 @@ def same_each_time(logits_of, ids, n, n_ctx):  # type: ignore[no-untyped-def]
 
 
 def contributions(writes, gain, row):  # type: ignore[no-untyped-def]
-    s = (writes.sum(0).var(unbiased=False) + 1e-5).sqrt()
-    return ((writes - writes.mean(1, keepdim=True)) / s * gain * row).sum(1)
+    return ((writes - writes.mean(1, keepdim=True)) / scale(writes) * gain * row).sum(1)
+
+
+def scale(writes):  # type: ignore[no-untyped-def]
+    return (writes.sum(0).var(unbiased=False) + 1e-5).sqrt()
 
 
 def norm(x):  # type: ignore[no-untyped-def]
@@ -73,7 +77,7 @@ def norm(x):  # type: ignore[no-untyped-def]
     [
         (ch02.shapes, shapes),
         (ch02.shapes, lambda *a: {k: list(v) for k, v in shapes(*a).items()}),
-        (ch02.shapes, lambda T, C, H, V: {k: torch.ones(v).shape for k, v in shapes(T, C, H, V).items()}),
+        (ch02.shapes, lambda *a: {k: torch.Size(v) for k, v in shapes(*a).items()}),
         (ch02.embed, embed),
         (ch02.embed, lambda i, t, p, s: t[i] + p[torch.arange(s, s + len(i))]),
         (ch02.write, write),
@@ -118,7 +122,7 @@ def test_the_right_answers_are_the_package_s_own() -> None:
     greedy = Sampling(max_new_tokens=9, temperature=0)
     assert written == ids + list(sample(model, torch.tensor(ids), greedy))
     points = [x[-1] for name, x in trace.residual.items() if name != "final"]
-    writes = torch.stack([points[0], *(b - a for a, b in zip(points, points[1:], strict=False))])
+    writes = torch.stack([points[0], *(b - a for a, b in pairwise(points))])
     row = model.wte.weight[7].detach()
     shift = (model.ln_f.bias @ row).item()
     told = contributions(writes, model.ln_f.weight.detach(), row).sum().item() + shift
@@ -160,7 +164,7 @@ def test_the_right_answers_are_the_package_s_own() -> None:
         (ch02.embed, lambda i, t, p, s: t[i] * p[s : s + len(i)], "Multiplied"),
         (ch02.embed, lambda i, t, p, s: t[i] - p[s : s + len(i)], "Subtracted"),
         (ch02.embed, lambda *a: 2 * embed(*a), "a row of one table"),
-        (ch02.embed, lambda i, t, p, s: torch.cat([t[i], p[s : s + len(i)]], 1), "has shape (4, 12)"),
+        (ch02.embed, lambda i, t, p, s: torch.cat([t[i], t[i]], 1), "has shape (4, 12)"),
         (ch02.write, lambda f, i, n, c: i, "nothing is written"),
         (ch02.write, lambda f, i, n, c: write(f, i, n, c)[len(i) :], "new ids alone"),
         (ch02.write, lambda f, i, n, c: write(f, i, n, c)[-c:], "beginning is lost"),
@@ -184,10 +188,10 @@ def test_the_right_answers_are_the_package_s_own() -> None:
         (ch02.contributions, lambda w, g, u: norm(w) * g @ u, "its own spread"),
         (
             ch02.contributions,
-            lambda w, g, u: w / (w.sum(0).var(correction=0) + 1e-5).sqrt() * g @ u,
+            lambda w, g, u: w / scale(w) * g @ u,
             "mean is still in",
         ),
-        (ch02.contributions, lambda w, g, u: contributions(w, torch.ones_like(g), u), "gain is not"),
+        (ch02.contributions, lambda w, g, u: contributions(w, g / g, u), "gain is not"),
         (ch02.contributions, lambda w, g, u: (w - w.mean(1, keepdim=True)) * g @ u, "by s yet"),
         (ch02.contributions, lambda w, g, u: w @ u, "norm is missing"),
         (
@@ -197,17 +201,17 @@ def test_the_right_answers_are_the_package_s_own() -> None:
         ),
         (
             ch02.contributions,
-            lambda w, g, u: (w - w.sum(0).mean()) / (w.sum(0).var(correction=0) + 1e-5) ** 0.5 * g @ u,
+            lambda w, g, u: (w - w.sum(0).mean()) / scale(w) * g @ u,
             "n times too often",
         ),
         (
             ch02.contributions,
-            lambda w, g, u: (w - w.mean(0)) / (w.sum(0).var(correction=0) + 1e-5) ** 0.5 * g @ u,
+            lambda w, g, u: (w - w.mean(0)) / scale(w) * g @ u,
             "over the parts",
         ),
         (
             ch02.contributions,
-            lambda w, g, u: contributions(w, g, u) / (w.sum(0).var(correction=0) + 1e-5).sqrt(),
+            lambda w, g, u: contributions(w, g, u) / scale(w),
             "s is its root",
         ),
         (ch02.contributions, lambda *a: contributions(*a) / contributions(*a).sum(), "shares of 1"),

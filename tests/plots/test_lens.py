@@ -38,8 +38,8 @@ def test_length_and_cosine_of_known_vectors() -> None:
     vectors = {"one": [3.0, 4.0], "two": [0.0, 2.0], "three": [0.0, 10.0]}
     picture = plots.stream_by_depth({name: torch.tensor(v) for name, v in vectors.items()})
     assert picture.sentence == (
-        "One vector at 3 points: its length goes from 5.0 to 10.0; its cosine with the last is 0.80 "
-        "at one and 1.00 at two."
+        "One vector at 3 points: its length goes from 5.0 to 10.0; its cosine with the last is "
+        "0.80 at one and 1.00 at two."
     )
     lengths, cosines = (ax.get_lines()[0].get_ydata() for ax in picture.figure.axes)
     assert list(lengths) == pytest.approx([5, 2, 10])
