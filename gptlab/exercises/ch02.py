@@ -150,7 +150,11 @@ class _Toy:
             )
         places = torch.arange(1, len(ids) + 1)
         following = ((ids + 1) * places).cumsum(0) % _V  # (T,)
-        return torch.nn.functional.one_hot(following, _V).float() + 0.01 * torch.arange(_V) / _V
+        # No two tokens are equally likely, and the least likely differs from place to place.
+        liked, disliked = (
+            torch.nn.functional.one_hot(of, _V) for of in (following, (following + 5) % _V)
+        )  # (T, V)
+        return liked - disliked + 0.01 * torch.arange(_V) / _V
 
 
 def _written(ids: list[int], n: int, choose: Callable[[list[int]], int]) -> list[int]:
