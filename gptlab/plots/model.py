@@ -133,7 +133,9 @@ def weights_moved(shares: Mapping[str, Mapping[str, float]], title: str = "") ->
             model without a part leaves it out.
         title: the finding.
     """
-    parts = list(dict.fromkeys(part for of_way in shares.values() for part in of_way))
+    # In the order of whichever model has most parts: the others' fit between.
+    by_size = sorted(shares.values(), key=len, reverse=True)
+    parts = list(dict.fromkeys(part for of_way in by_size for part in of_way))
     moved = [share for of_way in shares.values() for share in of_way.values() if share > 0]
     low = min(moved, default=1.0) / 4
     figure, axes = new_figure(2.5 + 1.1 * len(parts), 4.2)

@@ -67,3 +67,9 @@ def test_weights_that_stay_have_no_bar_and_a_zero() -> None:
 
 def test_nothing_moved_can_be_drawn_too() -> None:
     assert plots.weights_moved({"asked": {"block 1": 0.0}}).png().startswith(b"\x89PNG")
+
+
+def test_parts_stand_in_the_order_of_the_deepest_model() -> None:
+    shares = {"small": {"block 0": 0.1, "norm": 0.1}, "deep": {"block 0": 0.1, "b": 0.1, "norm": 0}}
+    (ax,) = plots.weights_moved(shares).figure.axes
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["block 0", "b", "norm"]
