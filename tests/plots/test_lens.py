@@ -47,10 +47,10 @@ def test_length_and_cosine_of_known_vectors() -> None:
 
 
 def test_writers_are_named_with_what_they_add() -> None:
-    picture = plots.writer_bars({"embed": -1.5, "0": 4.0, "1": 0.25}, "the")
+    picture = plots.writer_bars({"embed": -1.5, "0": 4.0, "1": 0.5}, "the")
     assert picture.sentence == (
-        "What 3 parts add to the logit of “the”: most 0, +4.0; least embed, -1.5; +2.8 together."
-    ) or picture.sentence.endswith("+2.7 together.")
+        "What 3 parts add to the logit of “the”: most 0, +4.0; least embed, -1.5; +3.0 together."
+    )
     (ax,) = picture.figure.axes
-    assert [bar.get_width() for bar in ax.patches] == [-1.5, 4.0, 0.25]
+    assert [bar.get_width() for bar in ax.patches] == [-1.5, 4.0, 0.5]
     assert len({bar.get_facecolor() for bar in ax.patches}) == 2, "what takes away looks different"
