@@ -1,7 +1,7 @@
 """GPT-1, GPT-2 and GPT-3 in one small package: from text to a model, its loss and its inside.
 
 Each step is one module at the root, and imports point only to the left: config, tokenizer, corpora,
-attention, tracing, model, heads, settings, checkpoints, objective, training, generation,
+attention, tracing, model, heads, lens, settings, checkpoints, objective, training, generation,
 finetuning, prompting, answering, results, compare. What they stand on, and the families of files
 of one shape, have rooms of their own: text, runtime, show; tasks, experiments, plots, explorers,
 exercises, commands. `papers` holds tables as they are printed.
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from gptlab.corpora import from_file, from_text, python_docs
     from gptlab.counting import baselines
     from gptlab.generation import Sampling, generate, sample, stream
+    from gptlab.lens import logit_lens
     from gptlab.model import GPT, Block, CausalSelfAttention
     from gptlab.objective import evaluate, position_losses
-    from gptlab.papers import GPT2_ZERO_SHOT, GPT3_TABLE
+    from gptlab.papers import GPT2_ZERO_SHOT, GPT3_TABLE, PAPER_TRAINING
     from gptlab.results import History
     from gptlab.runtime.fast_attention import fast_attend
     from gptlab.runtime.scale import describe, pick, scale
@@ -51,6 +52,7 @@ _HOME = {
     "generate": "generation",
     "sample": "generation",
     "stream": "generation",
+    "logit_lens": "lens",
     "Block": "model",
     "CausalSelfAttention": "model",
     "GPT": "model",
@@ -58,6 +60,7 @@ _HOME = {
     "position_losses": "objective",
     "GPT2_ZERO_SHOT": "papers",
     "GPT3_TABLE": "papers",
+    "PAPER_TRAINING": "papers",
     "fast_attend": "runtime.fast_attention",
     "describe": "runtime.scale",
     "pick": "runtime.scale",
@@ -86,6 +89,7 @@ __all__ = [
     "GPT",
     "GPT2_ZERO_SHOT",
     "GPT3_TABLE",
+    "PAPER_TRAINING",
     "BPETokenizer",
     "Block",
     "CausalSelfAttention",
@@ -113,6 +117,7 @@ __all__ = [
     "huggingface",
     "load_bundled",
     "load_model",
+    "logit_lens",
     "pick",
     "plots",
     "position_losses",

@@ -1,4 +1,4 @@
-"""Tables of the papers, as printed: the shapes GPT-3 was built in, the scores GPT-2 reached."""
+"""Tables of the papers, as printed: shapes of GPT-3, scores of GPT-2, how each was trained."""
 
 from __future__ import annotations
 
@@ -103,4 +103,92 @@ GPT2_ZERO_SHOT: tuple[PaperScore, ...] = (
     _gpt2("text8", "bits per character", 1.08, 1.17, 1.06, 1.02, 0.98),
     _gpt2("WikiText103", "perplexity", 18.3, 37.50, 26.37, 22.05, 17.48),
     _gpt2("1BW", "perplexity", 21.8, 75.20, 55.72, 44.575, 42.16),
+)
+
+
+@dataclass(frozen=True)
+class PaperTraining:
+    """How one generation was trained and judged, by its paper.
+
+    Each text ends with the section that says so. None is a figure this book has not found printed.
+
+    Attributes:
+        model: whose paper it is; of GPT-2 and GPT-3 the largest size.
+        preset: the config of that model.
+        label: parameters, as the paper names them; GPT-1's gives no number.
+        data: what was read.
+        optimizer: with what is said of it.
+        learning_rate: at its peak.
+        schedule: how the rate rises and falls.
+        batch_tokens: tokens in one update; GPT-1's and GPT-2's are sequences times context.
+        length: how long it went on.
+        judged: how the trained model was put to use.
+    """
+
+    model: str
+    preset: str
+    label: str | None
+    data: str
+    optimizer: str | None
+    learning_rate: float | None
+    schedule: str | None
+    batch_tokens: int
+    length: str | None
+    judged: str
+
+    def texts(self) -> dict[str, str]:
+        """Return everything but the names as text, a dash where nothing is known."""
+        rate = None if self.learning_rate is None else f"{self.learning_rate:.2g}"
+        said = {
+            "parameters, as named": self.label,
+            "text": self.data,
+            "optimizer": self.optimizer,
+            "peak learning rate": rate,
+            "schedule": self.schedule,
+            "tokens in an update": f"{self.batch_tokens:,}",
+            "length": self.length,
+            "put to use": self.judged,
+        }
+        return {name: "–" if text is None else text for name, text in said.items()}
+
+
+#: Radford et al. 2018 and 2019, Brown et al. 2020; the sections stand in the texts. Rate and batch
+#: are from section 4.1 (GPT-1), section 2.3 (GPT-2) and table 2.1 (GPT-3).
+PAPER_TRAINING: tuple[PaperTraining, ...] = (
+    PaperTraining(
+        "GPT-1",
+        "gpt1",
+        None,
+        "BooksCorpus, about 7,000 books (4.1)",
+        "Adam, weight decay 0.01, dropout 0.1 (4.1)",
+        2.5e-4,
+        "2,000 updates of warm-up, cosine to 0 (4.1)",
+        64 * 512,
+        "100 epochs (4.1)",
+        "fine-tuned on each task, 3 epochs (4.1)",
+    ),
+    PaperTraining(
+        "GPT-2",
+        "gpt2-xl",
+        "1542M (table 2)",
+        "WebText, 8 million pages, 40 GB (2.1)",
+        None,
+        None,
+        None,
+        512 * 1024,
+        None,
+        "zero-shot: the task in the text, no gradient step (3)",
+    ),
+    PaperTraining(
+        "GPT-3",
+        "gpt3-175b",
+        "175.0B (table 2.1)",
+        "Common Crawl 60 %, WebText2 22 %, books 16 %, Wikipedia 3 % (table 2.2)",
+        "Adam, weight decay 0.1, clip 1.0 (B)",
+        0.6e-4,
+        "375M tokens of warm-up, cosine to 10 % over 260B (B)",
+        3_200_000,
+        "300B tokens (table 2.1)",
+        "zero-, one-, few-shot: examples in the context, no gradient step (2)",
+    ),
 )

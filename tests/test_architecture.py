@@ -32,6 +32,7 @@ ORDER = [
     "runtime.reading",
     "model",
     "heads",
+    "lens",
     "huggingface",
     "settings",
     "checkpoints",

@@ -1,11 +1,13 @@
 """Still pictures, by subject: data in, a `Picture` out. Nothing here trains, measures or moves."""
 
 from gptlab.plots.attention import attention_grid, attention_map, attention_steps
+from gptlab.plots.configs import config_changes
 from gptlab.plots.diagram import gpt_diagram
 from gptlab.plots.in_context import examples_curve, shots_bars, sudden_fall
+from gptlab.plots.lens import lens_grid, stream_by_depth, writer_bars
 from gptlab.plots.losses import depth_curves, ladder_steps, loss_curves, losses_by_place
 from gptlab.plots.masks import mask_map, reach_map
-from gptlab.plots.model import gradient_norms, parameter_bars, stream_growth
+from gptlab.plots.model import gradient_norms, parameter_bars, stream_growth, weights_moved
 from gptlab.plots.predictions import next_token_bars
 from gptlab.plots.rates import rate_sweep
 from gptlab.plots.scaling import scaling_law
@@ -18,12 +20,14 @@ __all__ = [
     "attention_grid",
     "attention_map",
     "attention_steps",
+    "config_changes",
     "cost_by_length",
     "depth_curves",
     "examples_curve",
     "gpt_diagram",
     "gradient_norms",
     "ladder_steps",
+    "lens_grid",
     "loss_curves",
     "losses_by_place",
     "mask_map",
@@ -35,7 +39,10 @@ __all__ = [
     "score_variance",
     "shots_bars",
     "softmax_sharpness",
+    "stream_by_depth",
     "stream_growth",
     "sudden_fall",
+    "weights_moved",
+    "writer_bars",
     "zero_shot_ratios",
 ]

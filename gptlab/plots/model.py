@@ -1,4 +1,4 @@
-"""Pictures of a model's weights: where its parameters are, its stream and gradients by depth."""
+"""Pictures of a model's weights: where they are, how far they moved; gradients by depth."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ _PARTS = {
     "ln_": "LayerNorms",
     "lm_head.": "output layer",
 }
+#: Beside each colour of bars that stand side by side.
+_HATCHES = ("", "//", "xx", "..")
 
 
 def parameter_bars(config: GPTConfig, name: str) -> Picture:
@@ -119,3 +121,49 @@ def gradient_norms(
         title=title or f"Gradient norm of each block at step {step}",
     )
     return Picture(figure, f"Gradient norm by block at step {step}. {'; '.join(said)}.")
+
+
+def weights_moved(shares: Mapping[str, Mapping[str, float]], title: str = "") -> Picture:
+    """Draw how far the weights of each part moved, as a share of how large they were.
+
+    The axis is logarithmic; a part that did not move has no bar and is marked with a 0.
+
+    Args:
+        shares: {what was done: {part of the model: length of the change over length before}}; a
+            model without a part leaves it out.
+        title: the finding.
+    """
+    # In the order of whichever model has most parts: the others' fit between.
+    by_size = sorted(shares.values(), key=len, reverse=True)
+    parts = list(dict.fromkeys(part for of_way in by_size for part in of_way))
+    moved = [share for of_way in shares.values() for share in of_way.values() if share > 0]
+    low = min(moved, default=1.0) / 4
+    figure, axes = new_figure(2.5 + 1.1 * len(parts), 4.2)
+    ax = axes[0, 0]
+    width = 0.8 / len(shares)
+    bars, said = [], []
+    for i, (way, of_way) in enumerate(shares.items()):
+        places = [parts.index(part) + (i - (len(shares) - 1) / 2) * width for part in of_way]
+        heights = [max(share, low) for share in of_way.values()]
+        hatch = _HATCHES[i % len(_HATCHES)]
+        drawn = ax.bar(places, heights, width, color=COLOURS[i % 8], hatch=hatch, edgecolor="white")
+        labels = [_percent(share) for share in of_way.values()]
+        ax.bar_label(drawn, labels, padding=2, fontsize=8)
+        bars.append(drawn)
+        listed = ", ".join(f"{part} {label}" for part, label in zip(of_way, labels, strict=True))
+        said.append(f"{way}: {listed}")
+    ax.set_xticks(range(len(parts)), parts)
+    ax.set(
+        yscale="log",
+        ylim=(low, 4 * max(moved, default=1.0)),
+        ylabel="length of the change / length before",
+        title=title or "How far the weights of each part moved",
+    )
+    ax.legend(bars, list(shares))
+    return Picture(figure, f"Share by which weights moved. {'; '.join(said)}.")
+
+
+def _percent(share: float) -> str:
+    if share == 0:
+        return "0"
+    return f"{share:.0%}" if share >= 0.1 else f"{share:.1%}"

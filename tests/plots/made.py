@@ -86,6 +86,9 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
     "attention_steps": lambda names: plots.attention_steps(
         {names[0]: weights().log(), names[1]: weights()}, names[:5]
     ),
+    "config_changes": lambda names: plots.config_changes(
+        {name: preset(f"gpt{i % 3 + 1}-tiny") for i, name in enumerate(names)}, names[0]
+    ),
     "cost_by_length": lambda names: plots.cost_by_length(
         [128, 256], {name: np.full((2, 3), 1e-3) + i for i, name in enumerate(names)}
     ),
@@ -100,6 +103,9 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
     "ladder_steps": lambda names: plots.ladder_steps(
         results({name: [2.0 - i, 2.1 - i] for i, name in enumerate(names)}),
         levels={name: 1.0 for name in names},
+    ),
+    "lens_grid": lambda names: plots.lens_grid(
+        {name: torch.eye(5) * i for i, name in enumerate(names)}, names[:5], names[:5]
     ),
     "loss_curves": lambda names: plots.loss_curves(
         results({name: [2.0 + i, 2.1 + i] for i, name in enumerate(names)}),
@@ -136,6 +142,9 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
         title=names[0],
     ),
     "softmax_sharpness": lambda names: plots.softmax_sharpness(8),
+    "stream_by_depth": lambda names: plots.stream_by_depth(
+        {name: torch.arange(3.0) + i for i, name in enumerate(names)}, names[0]
+    ),
     "stream_growth": lambda names: plots.stream_growth({name: [1.0, 2.0] for name in names}),
     "sudden_fall": lambda names: plots.sudden_fall(
         {
@@ -147,6 +156,12 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
         },
         {name: 1.0 for name in names},
         title=names[0],
+    ),
+    "weights_moved": lambda names: plots.weights_moved(
+        {name: {part: 0.1 * i for part in names[:2]} for i, name in enumerate(names)}, names[0]
+    ),
+    "writer_bars": lambda names: plots.writer_bars(
+        {name: i - 1.5 for i, name in enumerate(names)}, names[0]
     ),
     "zero_shot_ratios": lambda names: plots.zero_shot_ratios(
         [

@@ -49,3 +49,27 @@ def test_gradients_of_the_first_and_the_last_block() -> None:
     assert said.endswith("step 0. b: 1e-09 in the first block, 0.125 in the last.")
     with pytest.raises(ValueError, match="step 5; kept are: 0"):
         plots.gradient_norms(results, step=5)
+
+
+def test_weights_that_stay_have_no_bar_and_a_zero() -> None:
+    shares = {"trained": {"embeddings": 1.5, "block 1": 0.25}, "asked": {"block 1": 0.0}}
+    picture = plots.weights_moved(shares)
+    assert picture.sentence == (
+        "Share by which weights moved. trained: embeddings 150%, block 1 25%; asked: block 1 0."
+    )
+    (ax,) = picture.figure.axes
+    bottom, _ = ax.get_ylim()
+    shown = [bar.get_height() for bar in ax.patches if bar.get_height() > bottom]
+    assert shown == [1.5, 0.25]
+    hatches = {bar.get_hatch() for bar in ax.patches}
+    assert len(hatches) == 2, "colour does not stand alone"
+
+
+def test_nothing_moved_can_be_drawn_too() -> None:
+    assert plots.weights_moved({"asked": {"block 1": 0.0}}).png().startswith(b"\x89PNG")
+
+
+def test_parts_stand_in_the_order_of_the_deepest_model() -> None:
+    shares = {"small": {"block 0": 0.1, "norm": 0.1}, "deep": {"block 0": 0.1, "b": 0.1, "norm": 0}}
+    (ax,) = plots.weights_moved(shares).figure.axes
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["block 0", "b", "norm"]
