@@ -2,6 +2,7 @@
 
 from gptlab.plots.attention import attention_grid, attention_map, attention_steps
 from gptlab.plots.diagram import gpt_diagram
+from gptlab.plots.film import training_film
 from gptlab.plots.in_context import examples_curve, shots_bars, sudden_fall
 from gptlab.plots.losses import depth_curves, ladder_steps, loss_curves, losses_by_place
 from gptlab.plots.masks import mask_map, reach_map
@@ -9,6 +10,7 @@ from gptlab.plots.model import gradient_norms, parameter_bars, stream_growth
 from gptlab.plots.predictions import next_token_bars
 from gptlab.plots.rates import rate_sweep
 from gptlab.plots.scaling import scaling_law
+from gptlab.plots.schedule import learning_rates
 from gptlab.plots.scores import arrows, score_variance, softmax_sharpness
 from gptlab.plots.timing import cost_by_length
 from gptlab.plots.zero_shot import zero_shot_ratios
@@ -24,6 +26,7 @@ __all__ = [
     "gpt_diagram",
     "gradient_norms",
     "ladder_steps",
+    "learning_rates",
     "loss_curves",
     "losses_by_place",
     "mask_map",
@@ -37,5 +40,6 @@ __all__ = [
     "softmax_sharpness",
     "stream_growth",
     "sudden_fall",
+    "training_film",
     "zero_shot_ratios",
 ]
