@@ -41,7 +41,9 @@ def updates(answer: Any) -> str:
         raise Wrong(mistakes[value])
     if value != right:
         raise Wrong("Two numbers: the tokens to read in all, and the tokens that one update reads.")
-    return "Batch, context and updates multiply to tokens; epochs are tokens over the text's length."
+    return (
+        "Batch, context and updates multiply to tokens; epochs are tokens over the text's length."
+    )
 
 
 @exercise("Fill in windows(documents, end, n_ctx) so that it returns the pair (x, y).")
@@ -75,14 +77,13 @@ def _judge_windows(x: Tensor, y: Tensor, documents: Sequence[Sequence[int]], n_c
             _pairs(_stream(documents, [], []), n_ctx, n_ctx),
             "The documents run into each other: nothing says where one ends and the next begins.",
         ),
-        (
-            _pairs(_stream(documents, [], [0]), n_ctx, n_ctx),
-            "The id stands behind each document. It should stand in front: so the first document "
-            "too begins with it, as later prompts do.",
-        ),
-        (
-            _pairs(_stream(documents, [], [0])[:-1], n_ctx, n_ctx),
-            "The first document has no end-of-text token in front of it; all others do.",
+        *(
+            (
+                _pairs(behind, n_ctx, n_ctx),
+                "The id stands behind the documents, or between them. It should stand in front of "
+                "each, of the first too.",
+            )
+            for behind in (_stream(documents, [], [0]), _stream(documents, [], [0])[:-1])
         ),
         (
             _pairs(stream, n_ctx, 1),

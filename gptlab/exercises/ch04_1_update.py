@@ -1,4 +1,4 @@
-"""The checks of chapter 4.1's update: gradients clipped together, gradients of a batch in pieces."""
+"""The checks of chapter 4.1's update: gradients clipped together, a batch worked off in pieces."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _judge_clip(mine: Sequence[Tensor], gradients: Sequence[Tensor], limit: floa
         ),
         (
             [gradient.clamp(-limit, limit) for gradient in gradients],
-            "Each number is cut off on its own, which bends the direction. Scale all by one factor.",
+            "Each number is cut off on its own, which bends the direction. One factor, for all.",
         ),
         (scaled(min(1.0, limit / sum(norms))), "Norms do not add up; their squares do."),
         (scaled(min(1.0, limit / norm**2)), "That is the norm's square: a root is missing."),

@@ -1,4 +1,4 @@
-"""A frame of the training film and the schedule: what they mark, what they say, what they refuse."""
+"""A frame of the training film and the schedule: what they mark and say, what they refuse."""
 
 import matplotlib.pyplot as plt
 import pytest
