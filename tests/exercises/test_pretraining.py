@@ -1,12 +1,21 @@
 """The package's own functions of a pretraining run, against brute force and torch; its loop."""
 
+from pathlib import Path
+from typing import Any
+
+import nbformat
 import numpy as np
 import pytest
 import torch
 
 from gptlab import GPT, GPTConfig, TrainSettings, from_text, train
-from gptlab.exercises import pretraining
+from gptlab.exercises import ch04_1, pretraining
 from gptlab.tokenizer import CharTokenizer
+from tests.exercises.test_ch04_1 import back, by_view, clipped, one_backward
+
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "04_1_pretraining.ipynb"
+#: Answers as a reader may write them.
+SOLVED = {"windows": by_view, "clip": clipped, "accumulate": one_backward}
 
 SHAPE = GPTConfig(vocab_size=7, n_ctx=5, n_layer=1, n_head=2, n_embd=8, init_std=0.3)
 # A key's bias changes nothing, so its gradient is noise, which a small eps would make a step of.
@@ -113,3 +122,40 @@ def test_too_little_text_is_said() -> None:
         pretraining.train(
             small(), pretraining.Steps(), [[1, 2, 3, 4, 5]], 0, SETTINGS, progress=False
         )
+
+
+def chapters_cell(holds: str) -> str:
+    """Return the chapter's one code cell in which this stands."""
+    cells = nbformat.read(NOTEBOOK, as_version=4).cells
+    (found,) = [c.source for c in cells if c.cell_type == "code" and holds in c.source]
+    return str(found)
+
+
+@pytest.mark.parametrize("own", [(), ("clip",), tuple(SOLVED)], ids=["none", "one", "all"])
+def test_the_chapter_takes_the_answers_that_are_right(
+    own: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    names: dict[str, Any] = {f"my_{name}": lambda *_: None for name in SOLVED}
+    names |= {f"my_{name}": SOLVED[name] for name in own} | {"ch04_1": ch04_1}
+    exec(chapters_cell("passed = {"), names)
+    assert names["passed"] == {name: SOLVED[name] for name in own}
+    said = capsys.readouterr().out
+    assert said.count("yours") == len(own) and said.count("open") == 3 - len(own)
+
+
+def test_the_readers_run_is_the_packages() -> None:
+    given, whole = small(), small()
+    answers = pretraining.Steps(**SOLVED)
+    losses = pretraining.train(given, answers, documents(), 0, SETTINGS, progress=False)
+    steps = pretraining.Steps()
+    expected = pretraining.train(whole, steps, documents(), 0, SETTINGS, progress=False)
+    assert losses == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_repaired_labels_are_used_again(capsys: pytest.CaptureFixture[str]) -> None:
+    names: dict[str, Any] = {"ch04_1": ch04_1, "write": lambda pupil, letters: letters + pupil}
+    names |= {"learn": lambda labels_of: ("defgh", labels_of), "moved_by_hand": None}
+    exec(chapters_cell("def repaired(ids)"), names | {"labels_for_library": back})
+    assert "after abc: abcdefgh" in capsys.readouterr().out
+    exec(chapters_cell("def repaired(ids)"), names | {"labels_for_library": lambda x, y: y})
+    assert "Exercise 3 is open" in capsys.readouterr().out
