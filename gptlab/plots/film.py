@@ -14,7 +14,7 @@ from gptlab.show.links import strongest_link
 from gptlab.show.picture import COLOURS, Picture, new_figure, style
 from gptlab.show.shown import one_line
 
-_LINES = 6  # of text below the picture
+_LINES = 8  # of text below the picture
 _WIDE = 88  # letters in each
 _SAID = 80  # letters of it in the sentence
 

@@ -67,10 +67,10 @@ def test_a_text_keeps_its_lines_and_is_never_markup() -> None:
 def test_a_long_text_is_wrapped_and_cut() -> None:
     long = drawn_text(frame(written="word " * 200))
     assert max(map(len, long.split("\n"))) <= 88
-    assert len(long.split("\n")) == 6 and long.endswith("…")
+    assert len(long.split("\n")) == 8 and long.endswith("…")
     many = drawn_text(frame(written="\n" * 50))
-    assert len(many.split("\n")) == 6
-    assert "…" not in drawn_text(frame(written="\n".join("abcdef")))
+    assert len(many.split("\n")) == 8
+    assert "…" not in drawn_text(frame(written="\n".join("abcdefgh")))
     assert frame(written="x" * 500).sentence.count("x") == 80
 
 
