@@ -126,6 +126,16 @@ class Task:
         self.check(model)
         freeze(model, layers, ids=self.tokenizer.vocab_size)
 
+    def without_ids(self, model: GPT) -> GPT:
+        """Return a copy of a model without the task's ids, which only goes on with a text."""
+        self.check(model)
+        known = self.tokenizer.vocab_size
+        plain = GPT(model.config.replace(vocab_size=known)).to(model.device)
+        kept = model.state_dict()
+        for name, weight in plain.state_dict().items():
+            weight.copy_(kept[name][: len(weight)])  # all of it, or the rows of known ids
+        return plain.eval()
+
     def encode(self, examples: Sequence[Example]) -> tuple[Batch, int]:
         """Write examples as tokens.
 
