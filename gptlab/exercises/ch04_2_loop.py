@@ -37,7 +37,7 @@ def _made() -> tuple[GPT, torch.optim.Optimizer, list[Batch], list[Batch]]:
     return model, optimizer, batches[:2], batches[2:]
 
 
-def fine_tune(
+def _fine_tune(
     model: GPT,
     seen: list[Batch],
     held_out: list[Batch],
@@ -86,7 +86,7 @@ def _mean_loss(model: GPT, batches: list[Batch], loss_of: LossOf) -> float:
     "list of losses."
 )
 def loop(answer: Any) -> str:
-    """Check a function that trains for some epochs and measures after each; see `fine_tune`."""
+    """Check a function that trains for some epochs and measures after each; see `_fine_tune`."""
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         for epochs in (1, 3):
             model, optimizer, seen, held_out = _made()
@@ -122,7 +122,7 @@ def _after(epochs: int, **faults: bool) -> tuple[GPT, list[float]]:
     """Return the model and the losses of the loop, right or with a fault, from the same seeds."""
     model, optimizer, seen, held_out = _made()
     torch.manual_seed(7)
-    return model, fine_tune(model, seen, held_out, optimizer, _loss_of, epochs, **faults)
+    return model, _fine_tune(model, seen, held_out, optimizer, _loss_of, epochs, **faults)
 
 
 def _plain(value: Any) -> float:
