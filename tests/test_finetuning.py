@@ -114,7 +114,7 @@ def test_takes_over_the_embeddings_and_the_first_blocks(layers: int | None) -> N
     torch.manual_seed(3)
     new = GPT(model.config)
     taken = {"wte.weight", "wpe.weight"}
-    for name, weight in source.named_parameters():
+    for name, _ in source.named_parameters():
         number = int(name.split(".")[1]) if name.startswith("h.") else 2
         if layers is None or number < layers or (layers == 2 and number == 2):
             taken.add(name)

@@ -97,7 +97,9 @@ def test_a_stopped_run_goes_on_to_the_bit(tmp_path: Path, kind: Any) -> None:
             train(model, what, now, out=out, resume=bool(resume), progress=False)
         ends.append(weights(model))
     assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
-    with pytest.raises(ValueError, match=r"h.0.ln_1.weight … \(.+ weights\) frozen, and now .*noth"):
+    with pytest.raises(
+        ValueError, match=r"h.0.ln_1.weight … \(.+ weights\) frozen, and now .*noth"
+    ):
         longer = replace(settings, steps=9)
         train(model_of(what), what, longer, out=out, resume=True, progress=False)
 
@@ -121,10 +123,14 @@ def test_a_frozen_weight_has_no_optimizer(kind: Any) -> None:
     what = objective()
     model = model_of(what)
     what.task.freeze(model, 1)
-    groups = [g for o in make_optimizers(model, replace(SETTINGS, optimizer=kind)) for g in o.param_groups]
+    groups = [
+        g for o in make_optimizers(model, replace(SETTINGS, optimizer=kind)) for g in o.param_groups
+    ]
     owned = [id(weight) for group in groups for weight in group["params"]]
     assert sorted(owned) == sorted(id(w) for w in model.parameters() if w.requires_grad)
-    (decay,) = (g["weight_decay"] for g in groups if any(w is model.wte.weight for w in g["params"]))
+    (decay,) = (
+        g["weight_decay"] for g in groups if any(w is model.wte.weight for w in g["params"])
+    )
     assert decay == 0.0
 
 

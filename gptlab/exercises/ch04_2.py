@@ -147,7 +147,7 @@ def _loss_mistakes(read: _Read, weight: float) -> list[tuple[float, str]]:
         (weight * (label + text), "λ weighs both. The label's loss counts in full."),
         (
             label + weight * _mean_of_rows(copied, text_too),
-            "The text is not moved on by one: each place is asked for its own token, which it sees.",
+            "The text is not moved on by one: each place is asked for the token it sees.",
         ),
         (
             label + weight * _mean_of_rows(full, torch.ones_like(is_text)),

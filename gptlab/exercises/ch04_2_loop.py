@@ -129,7 +129,11 @@ def _plain(value: Any) -> float:
     if isinstance(value, Tensor):
         raise Wrong(
             "The losses are tensors"
-            + (", each with the graph it came from: all that memory stays." if value.requires_grad else ".")
+            + (
+                ", each with the graph it came from: all that memory stays."
+                if value.requires_grad
+                else "."
+            )
             + " Return plain numbers."
         )
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -153,12 +157,12 @@ def _judge_weights(after: Tensor, before: Tensor, modes: list[bool], epochs: int
         )
     if len(modes) < 2 * epochs:
         raise Wrong(
-            f"In {epochs} epoch{'s' if epochs > 1 else ''} of 2 batches the loss of what is learned "
+            f"With 2 batches and {epochs} epoch{'s' if epochs > 1 else ''} the loss of what is learned "
             f"from was asked for {len(modes)} times. Each batch makes one update an epoch."
         )
     raise Wrong(
-        "The weights are not where these batches lead. Does measuring change them, or use up random "
-        "numbers, as dropout does? Is each batch one update, in the order given?"
+        "The weights are not where these batches lead. Does measuring change them, or use up "
+        "random numbers, as dropout does? Is each batch one update, in the order given?"
     )
 
 
@@ -170,7 +174,7 @@ def _judge_losses(values: list[float], epochs: int) -> None:
     last = values[-1]
     with torch.no_grad():
         singles = {
-            "Measured on a batch that was learned from. What was seen says nothing about the rest.": (
+            "Measured on a batch that was learned from, which says nothing about the rest.": (
                 [_mean_loss(model, [batch], _loss_of) for batch in seen]
                 + [_mean_loss(model, seen, _loss_of)]
             ),

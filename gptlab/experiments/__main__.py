@@ -2,8 +2,9 @@
 
 NAME is "model", "in-context" (a small model that learns from examples in its context, with its
 curves; a minute), "which-package" (fine-tuning by number of labels; five minutes), "transfer"
-(what fine-tuning takes over and loses; half an hour) or an experiment's. Most take 10 to 60 minutes on two CPU cores. Results are saved after each run; what
-was stopped goes on with --resume, the model's training by itself.
+(what fine-tuning takes over and loses; half an hour) or an experiment's. Most take 10 to 60 minutes
+on two CPU cores. Results are saved after each run; what was stopped goes on with --resume, the
+model's training by itself.
 """
 
 from __future__ import annotations

@@ -126,7 +126,9 @@ class Transfer:
         """Return one row a way, one column a number of labels: accuracies."""
         found = self.by_labels()
         counts = [n for n in LABELS if any(n in of_way for of_way in found.values())]
-        rows = [[way, *(spread(of_way.get(n, [])) for n in counts)] for way, of_way in found.items()]
+        rows = [
+            [way, *(spread(of_way.get(n, [])) for n in counts)] for way, of_way in found.items()
+        ]
         return Table(["accuracy", *(f"{n} labels" for n in counts)], rows)
 
     def weight_table(self) -> Table:
