@@ -157,8 +157,8 @@ def _judge_weights(after: Tensor, before: Tensor, modes: list[bool], epochs: int
         )
     if len(modes) < 2 * epochs:
         raise Wrong(
-            f"With 2 batches and {epochs} epoch{'s' if epochs > 1 else ''} the loss of what is learned "
-            f"from was asked for {len(modes)} times. Each batch makes one update an epoch."
+            f"With 2 batches and {epochs} epoch{'s' if epochs > 1 else ''} the loss of what is "
+            f"learned from was asked for {len(modes)} times. Each batch makes one update an epoch."
         )
     raise Wrong(
         "The weights are not where these batches lead. Does measuring change them, or use up "
