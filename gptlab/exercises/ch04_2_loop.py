@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -92,14 +93,8 @@ def loop(answer: Any) -> str:
             model, optimizer, seen, held_out = _made()
             before = _of(model)
             modes: list[bool] = []
-
-            def noted(
-                model: GPT, batch: Batch, modes: list[bool] = modes, seen: list[Batch] = seen
-            ) -> Tensor:
-                if any(batch is one for one in seen):
-                    modes.append(model.training)
-                return _loss_of(model, batch)
-
+            noisy: list[bool] = []  # whether what is held out was asked for in training mode
+            noted = partial(_noting, seen=seen, modes=modes, noisy=noisy)
             torch.manual_seed(7)  # dropout
             told = call(answer, model, list(seen), list(held_out), optimizer, noted, epochs)
             if not isinstance(told, list | tuple) or len(told) != epochs:
@@ -110,8 +105,17 @@ def loop(answer: Any) -> str:
                 )
             values = [_plain(value) for value in told]
             _judge_weights(_of(model), before, modes, epochs)
-            _judge_losses(values, epochs)
+            _judge_losses(values, any(noisy), epochs)
     return "Learn with dropout, measure without it, on what was not learned from, and go back."
+
+
+def _noting(
+    model: GPT, batch: Batch, *, seen: list[Batch], modes: list[bool], noisy: list[bool]
+) -> Tensor:
+    """Return the loss, and note in which mode it was asked for."""
+    notes = modes if any(batch is one for one in seen) else noisy
+    notes.append(model.training)
+    return _loss_of(model, batch)
 
 
 def _of(model: GPT) -> Tensor:
@@ -166,10 +170,15 @@ def _judge_weights(after: Tensor, before: Tensor, modes: list[bool], epochs: int
     )
 
 
-def _judge_losses(values: list[float], epochs: int) -> None:
+def _judge_losses(values: list[float], noisy: bool, epochs: int) -> None:
     model, right = _after(epochs)
     if all(math.isclose(a, b, rel_tol=1e-4) for a, b in zip(values, right, strict=True)):
         return
+    if noisy:
+        raise Wrong(
+            "The updates are right. What is held out is measured in training mode, with dropout: "
+            "the loss of a model that has lost a part of its numbers at random."
+        )
     _, _, seen, held_out = _made()
     last = values[-1]
     with torch.no_grad():
@@ -189,6 +198,6 @@ def _judge_losses(values: list[float], epochs: int) -> None:
         if any(math.isclose(last, value, rel_tol=1e-4) for value in wrong):
             raise Wrong(f"The updates are right. {message}")
     raise Wrong(
-        f"The updates are right, but after the last epoch you return {last:.4f}. Is it measured in "
-        f"evaluation mode, after the epoch, on what is held out?"
+        f"The updates are right, but after the last epoch you return {last:.4f}. Is it measured "
+        f"after the epoch, on what is held out?"
     )

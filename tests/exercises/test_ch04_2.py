@@ -255,7 +255,7 @@ def test_right(check: Any, answer: Any) -> None:
         (ch04_2_loop.loop, looped(clears=False), "still holds the gradients"),
         (ch04_2_loop.loop, looped(learns=False), "No weight has moved"),
         (ch04_2_loop.loop, on_seen, "that was learned from"),
-        (ch04_2_loop.loop, looped(quiet=False), "evaluation mode, after the epoch"),
+        (ch04_2_loop.loop, looped(quiet=False), "measured in training mode"),
         (
             ch04_2_loop.loop,
             looped(measures=lambda m, b, f: mean_loss(m, b[:1], f)),
@@ -277,6 +277,7 @@ def test_right(check: Any, answer: Any) -> None:
             "are tensors. Return plain",
         ),
         (ch04_2_loop.loop, looped(measures=lambda m, b, f: "1"), "not str"),
+        (ch04_2_loop.loop, looped(measures=lambda m, b, f: 1.5), "after the epoch, on what"),
         (ch04_2_loop.loop, lambda *a: loop(*a)[-1:] * 2, "a list of 1"),
         (ch04_2_loop.loop, lambda *a: loop(*a)[-1], "You return float"),
         (
@@ -310,8 +311,9 @@ def test_the_loss_asked_for_is_the_packages() -> None:
 def test_what_is_taken_over_is_the_packages() -> None:
     task = Task(CharTokenizer("\nabc"), ("x", "y"), n_ctx=4)
     old = GPT(GPTConfig(vocab_size=4, n_ctx=4, n_layer=3, n_head=1, n_embd=2))
+    untrained = GPT(old.config)
     torch.manual_seed(0)
-    new = task.model(GPT(old.config), layers=0)
+    new = task.model(untrained, layers=0)
     torch.manual_seed(0)
     theirs = dict(task.model(old, layers=2).named_parameters())
     mine = take_over(
