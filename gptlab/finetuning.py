@@ -1,6 +1,6 @@
 """Changing the weights for a task: GPT-1's recipe (Radford et al. 2018, section 3.2).
 
-What is asked, and how an example is written as rows of tokens, is a `Task` (`gptlab.tasks`). Here
+What is asked, and how an example is written as rows of tokens, is a `Task` (`gptlab.labelled`). Here
 is what the training loop learns from its examples: the label, and on the way the text.
 
 Letters in shapes: B examples, K rows of an example, T tokens, V vocabulary, n labels.
@@ -23,7 +23,7 @@ from gptlab.objective import Batch
 from gptlab.runtime.checks import real_number
 from gptlab.runtime.device import Hardware
 from gptlab.settings import TrainSettings
-from gptlab.tasks import Example, Kind, Task
+from gptlab.labelled import Example, Kind, Task
 from gptlab.tokenizer import Tokenizer
 
 __all__ = ["Example", "FineTuning", "Kind", "Task"]

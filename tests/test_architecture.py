@@ -39,7 +39,7 @@ ORDER = [
     "objective",
     "training",
     "generation",
-    "tasks",
+    "labelled",
     "finetuning",
     "prompting",
     "compare",
