@@ -2,8 +2,8 @@
 
 Each step is one module at the root, and imports point only to the left: config, tokenizer, corpora,
 attention, tracing, model, freezing, heads, settings, checkpoints, objective, training, generation,
-labelled, finetuning, prompting, results, compare. What they stand on, and the families of files of one
-shape, have rooms of their own: text, runtime, show; experiments, plots, explorers, exercises.
+labelled, finetuning, prompting, results, compare. What they stand on, and the families of files of
+one shape, have rooms of their own: text, runtime, show; experiments, plots, explorers, exercises.
 `papers` holds tables as they are printed.
 
 This is the face: what a chapter uses can be had from here by name, and is loaded when it is asked
