@@ -1,7 +1,7 @@
 """Changing the weights for a task: GPT-1's recipe (Radford et al. 2018, section 3.2).
 
-What is asked, and how an example is written as rows of tokens, is a `Task` (`gptlab.labelled`). Here
-is what the training loop learns from its examples: the label, and on the way the text.
+What is asked, and how an example is written as rows of tokens, is a `Task` (`gptlab.labelled`).
+Here is what the training loop learns from its examples: the label, and on the way the text.
 
 Letters in shapes: B examples, K rows of an example, T tokens, V vocabulary, n labels.
 """
@@ -18,12 +18,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gptlab.labelled import Example, Kind, Task
 from gptlab.model import GPT
 from gptlab.objective import Batch
 from gptlab.runtime.checks import real_number
 from gptlab.runtime.device import Hardware
 from gptlab.settings import TrainSettings
-from gptlab.labelled import Example, Kind, Task
 from gptlab.tokenizer import Tokenizer
 
 __all__ = ["Example", "FineTuning", "Kind", "Task"]
