@@ -12,6 +12,7 @@ from gptlab.config import preset
 from gptlab.finetuning import Example, FineTuning, Task
 from gptlab.freezing import freeze, frozen
 from gptlab.model import GPT
+from gptlab.runtime import processes
 from gptlab.settings import TrainSettings, make_optimizers
 from gptlab.tokenizer import CharTokenizer
 from gptlab.training import train
@@ -132,6 +133,16 @@ def test_a_frozen_weight_has_no_optimizer(kind: Any) -> None:
         g["weight_decay"] for g in groups if any(w is model.wte.weight for w in g["params"])
     )
     assert decay == 0.0
+
+
+def test_frozen_weights_are_not_split_over_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Splitting makes new tensors, which know nothing of frozen rows."""
+    what = objective()
+    model = model_of(what)
+    what.task.freeze(model, 1)
+    monkeypatch.setattr(processes, "join", lambda: processes.World(rank=0, size=2))
+    with pytest.raises(ValueError, match="cannot be split over processes"):
+        train(model, what, replace(SETTINGS, shard=True), progress=False)
 
 
 def test_impossible_wishes_are_refused() -> None:
