@@ -70,7 +70,7 @@ def test_text_that_is_no_example_has_its_names_and_is_none() -> None:
     what = which_package.objective(4, sources=TWO)
     plain = what.task.without_ids(what.task.model(bundled))
     assert plain.config == bundled.config
-    assert transfer.text_bits(plain, TWO) == transfer.text_bits(bundled, TWO)
+    assert transfer.text_bits(plain, TWO, 512) == transfer.text_bits(bundled, TWO, 512)
     corpus = transfer._text(TWO)
     assert corpus.val_bytes > sum(map(len, texts))
     assert evaluate(bundled, corpus, 512) > 0
