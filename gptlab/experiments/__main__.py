@@ -1,9 +1,10 @@
 """`python -m gptlab.experiments NAME`: make a bundled model or measurements again.
 
 NAME is "model", "in-context" (a small model that learns from examples in its context, with its
-curves; a minute), "which-package" (fine-tuning by number of labels; five minutes) or an
-experiment's. Most take 10 to 60 minutes on two CPU cores. Results are saved after each run; what
-was stopped goes on with --resume, the model's training by itself.
+curves; a minute), "which-package" (fine-tuning by number of labels; five minutes), "transfer"
+(what fine-tuning takes over and loses; half an hour) or an experiment's. Most take 10 to 60 minutes
+on two CPU cores. Results are saved after each run; what was stopped goes on with --resume, the
+model's training by itself.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from gptlab import compare
 from gptlab.corpora import python_docs
 from gptlab.data import DATA
-from gptlab.experiments import EXPERIMENTS, RECORDED, in_context, which_package
+from gptlab.experiments import EXPERIMENTS, RECORDED, in_context, transfer, which_package
 from gptlab.experiments.bundled_model import train_bundled
 from gptlab.results import Results
 
@@ -24,7 +25,7 @@ from gptlab.results import Results
 def main(arguments: Sequence[str] | None = None) -> int:
     """Record one thing; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m gptlab.experiments", description=__doc__)
-    parser.add_argument("name", choices=("model", "which-package", *RECORDED))
+    parser.add_argument("name", choices=("model", "which-package", "transfer", *RECORDED))
     parser.add_argument("--seeds", type=int, default=3, help="runs a variant (%(default)s)")
     parser.add_argument(
         "--out", type=Path, default=Path(str(DATA)), help="folder (the package's own)"
@@ -43,6 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.name == "which-package":
         path = options.out / "results" / "which-package.json"
         which_package.record(path, range(1, options.seeds + 1))
+        return 0
+    if options.name == "transfer":
+        path = options.out / "results" / "transfer.json"
+        transfer.record(path, range(1, options.seeds + 1), resume=options.resume)
         return 0
     experiment = EXPERIMENTS[options.name]
     corpus = python_docs(experiment.tokenizer)

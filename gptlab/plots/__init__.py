@@ -15,9 +15,12 @@ from gptlab.plots.scaling import scaling_law
 from gptlab.plots.schedule import learning_rates
 from gptlab.plots.scores import arrows, score_variance, softmax_sharpness
 from gptlab.plots.timing import cost_by_length
+from gptlab.plots.transfer import accuracy_bars, accuracy_curves
 from gptlab.plots.zero_shot import zero_shot_ratios
 
 __all__ = [
+    "accuracy_bars",
+    "accuracy_curves",
     "arrows",
     "attention_grid",
     "attention_map",

@@ -79,6 +79,15 @@ def sweep_results(exponent: float = 0.3) -> Results:
 #: name of the picture function -> a picture whose every name and title is one of those given (at
 #: least five, all different), or has them in it.
 PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
+    "accuracy_bars": lambda names: plots.accuracy_bars(
+        {name: [0.5, 0.6 + i / 20] for i, name in enumerate(names)}, 0.25, title=names[0]
+    ),
+    "accuracy_curves": lambda names: plots.accuracy_curves(
+        {name: {12: [0.5, 0.6], 400: [0.7, 0.8 + i / 20]} for i, name in enumerate(names)},
+        names[0],
+        {name: 0.25 for name in names},
+        title=names[1],
+    ),
     "arrows": lambda names: plots.arrows(dict(zip(names, [(2, 1), (1, 2), (-1, 1)], strict=False))),
     "attention_grid": lambda names: plots.attention_grid(
         weights().repeat(2, 2, 1, 1), names[:5], title=names[0]
