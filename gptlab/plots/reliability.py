@@ -55,6 +55,4 @@ def reliability_curve(
         ylim=(-0.05, 1.05),
         xlim=(0, 1.03),
     )
-    return Picture(
-        figure, f"{'. '.join(said)}. Expected calibration error: {', '.join(errors)}."
-    )
+    return Picture(figure, f"{'. '.join(said)}. Expected calibration error: {', '.join(errors)}.")
