@@ -89,7 +89,7 @@ def _error_mistakes(sure: Tensor, right: Tensor, n_bins: int) -> list[tuple[floa
             "The bins are not used: gaps above and below cancel, over all answers or between bins.",
         ),
         (
-            sum(b.share * gap for b, gap in zip(bins, gaps, strict=True)),
+            -sum(b.share * gap for b, gap in zip(bins, gaps, strict=True)),
             "A gap has a sign in your sum, so gaps above and below cancel.",
         ),
         (
