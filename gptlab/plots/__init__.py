@@ -5,7 +5,7 @@ from gptlab.plots.configs import config_changes
 from gptlab.plots.diagram import gpt_diagram
 from gptlab.plots.film import training_film
 from gptlab.plots.in_context import examples_curve, shots_bars, sudden_fall
-from gptlab.plots.labels import label_bars, label_by_word
+from gptlab.plots.labels import label_bars, label_by_word, label_learning
 from gptlab.plots.lens import lens_grid, stream_by_depth, writer_bars
 from gptlab.plots.losses import depth_curves, ladder_steps, loss_curves, losses_by_place
 from gptlab.plots.masks import mask_map, reach_map
@@ -35,6 +35,7 @@ __all__ = [
     "gradient_norms",
     "label_bars",
     "label_by_word",
+    "label_learning",
     "ladder_steps",
     "learning_rates",
     "lens_grid",

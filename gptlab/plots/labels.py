@@ -1,12 +1,14 @@
-"""Pictures of a choice between labels: their probabilities, and one of them word by word."""
+"""Pictures of a choice between labels: learned, made, and one label's chance word by word."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from gptlab.show.picture import COLOURS, Picture, new_figure
+from gptlab.plots.curves import finish
+from gptlab.show.picture import COLOURS, Picture, new_figure, style
 
 
 def label_bars(probabilities: Tensor, labels: Sequence[str], title: str = "") -> Picture:
@@ -57,3 +59,53 @@ def label_by_word(
     )
     told = ", ".join(f"“{word}” {p:.0%}" for word, p in zip(words, chances, strict=True))
     return Picture(figure, f"Probability of {label} after each word: {told}.")
+
+
+def label_learning(
+    records: Sequence[Mapping[str, float]], n_labels: int, title: str = ""
+) -> Picture:
+    """Draw the loss of the label over training, and below it the accuracy, beside guessing.
+
+    Args:
+        records: evaluations in their order, each with step, val_loss (nats) and val_accuracy (0 to
+            1), as `gptlab.History` keeps them.
+        n_labels: how many labels there are to guess among, all equally common.
+        title: the finding; by default where the accuracy passes half of the way from guessing to 1.
+    """
+    steps = [record["step"] for record in records]
+    losses, shares = ([r[name] for r in records] for name in ("val_loss", "val_accuracy"))
+    guessed = math.log(n_labels), 1 / n_labels
+    half = (1 + guessed[1]) / 2
+    above = next((i for i, share in enumerate(shares) if share >= half), None)
+    if above is None:
+        default = f"The accuracy never reaches {half:.2f}"
+    elif above == 0:
+        default = f"The accuracy is {shares[0]:.2f} from the first evaluation on"
+    else:
+        default = (
+            f"Accuracy from {shares[above - 1]:.2f} to {shares[above]:.2f} between updates "
+            f"{steps[above - 1]:,.0f} and {steps[above]:,.0f}"
+        )
+    figure, axes = new_figure(7.5, 5.4, 2, 1, sharex=True)
+    for i, (values, level, name) in enumerate(
+        zip(
+            (losses, shares),
+            guessed,
+            ("loss of the label (nats)", "accuracy (0 to 1)"),
+            strict=True,
+        )
+    ):
+        ax = axes[i, 0]
+        lines = ax.plot(steps, values, label="on validation", **style(i))
+        lines.append(
+            ax.axhline(level, color="0.4", lw=1.3, ls="--", label=f"guessing: {level:.2f}")
+        )
+        finish(ax, lines, ylabel=name, title=(title or default) if i == 0 else "")
+    axes[0, 0].set_ylim(bottom=0)
+    axes[1, 0].set(ylim=(0, 1.05), xlabel="updates")
+    return Picture(
+        figure,
+        f"Over training, the loss of the label goes from {losses[0]:.2f} to {losses[-1]:.2f} nats "
+        f"(guessing: {guessed[0]:.2f}) and the accuracy from {shares[0]:.2f} to {shares[-1]:.2f} "
+        f"(guessing: {guessed[1]:.2f}). {default}.",
+    )

@@ -1,7 +1,7 @@
 """Sentiment: is a sentence about a program praise or blame?
 
-The sentences are made here. Each word of praise or blame stands about as often in praise as in blame
-(in 8 of 18 places on its own side), and what decides is the rest: a negation, a contrast, a
+The sentences are made here. Each word of praise or blame stands about as often in praise as in
+blame (in 8 of 18 places on its own side), and what decides is the rest: a negation, a contrast, a
 comparison. Whoever counts words is nearly guessing. Some words, and some ways to say it, stand in
 the test alone.
 """

@@ -116,6 +116,11 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
     "label_by_word": lambda names: plots.label_by_word(
         [0.1, 0.2, 0.3, 0.4, 0.9], names[:5], names[1], title=names[0]
     ),
+    "label_learning": lambda names: plots.label_learning(
+        [{"step": i, "val_loss": 0.7 - i / 9, "val_accuracy": 0.4 + i / 5} for i in range(1, 4)],
+        2,
+        title=names[0],
+    ),
     "ladder_steps": lambda names: plots.ladder_steps(
         results({name: [2.0 - i, 2.1 - i] for i, name in enumerate(names)}),
         levels={name: 1.0 for name in names},

@@ -1,5 +1,7 @@
 """Pictures of probabilities say what the numbers say."""
 
+import math
+
 import numpy as np
 import torch
 
@@ -48,3 +50,19 @@ def test_word_by_word() -> None:
     assert [t.get_text() for t in ax.get_yticklabels()] == ["… so", "… good"]
     assert title(picture) == "positive: 90% after 2 words"
     assert "“so” 50%, “good” 90%" in picture.sentence
+
+
+def test_learning_beside_guessing() -> None:
+    plateau = [(10, 0.7, 0.5), (20, 0.6, 0.7), (30, 0.1, 0.9)]
+    records = [{"step": s, "val_loss": v, "val_accuracy": a} for s, v, a in plateau]
+    picture = plots.label_learning(records, 2)
+    top, bottom = picture.figure.axes
+    np.testing.assert_allclose(np.array(top.lines[0].get_xydata()).T[1], [0.7, 0.6, 0.1])
+    np.testing.assert_allclose(np.array(bottom.lines[0].get_xydata()).T[1], [0.5, 0.7, 0.9])
+    np.testing.assert_allclose(top.lines[1].get_ydata(), math.log(2))
+    np.testing.assert_allclose(bottom.lines[1].get_ydata(), 0.5)
+    assert title(picture) == "Accuracy from 0.70 to 0.90 between updates 20 and 30"
+    assert "from 0.70 to 0.10 nats (guessing: 0.69)" in picture.sentence
+    assert title(plots.label_learning(records, 20)).startswith("Accuracy from 0.50 to 0.70")
+    assert title(plots.label_learning(records[:2], 2)) == "The accuracy never reaches 0.75"
+    assert "from the first evaluation" in title(plots.label_learning(records[2:], 2))
