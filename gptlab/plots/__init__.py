@@ -5,12 +5,14 @@ from gptlab.plots.configs import config_changes
 from gptlab.plots.diagram import gpt_diagram
 from gptlab.plots.film import training_film
 from gptlab.plots.in_context import examples_curve, shots_bars, sudden_fall
+from gptlab.plots.labels import label_bars, label_by_word, label_learning
 from gptlab.plots.lens import lens_grid, stream_by_depth, writer_bars
 from gptlab.plots.losses import depth_curves, ladder_steps, loss_curves, losses_by_place
 from gptlab.plots.masks import mask_map, reach_map
 from gptlab.plots.model import gradient_norms, parameter_bars, stream_growth, weights_moved
 from gptlab.plots.predictions import next_token_bars
 from gptlab.plots.rates import rate_sweep
+from gptlab.plots.reliability import reliability_curve
 from gptlab.plots.scaling import scaling_law
 from gptlab.plots.schedule import learning_rates
 from gptlab.plots.scores import arrows, score_variance, softmax_sharpness
@@ -31,6 +33,9 @@ __all__ = [
     "examples_curve",
     "gpt_diagram",
     "gradient_norms",
+    "label_bars",
+    "label_by_word",
+    "label_learning",
     "ladder_steps",
     "learning_rates",
     "lens_grid",
@@ -41,6 +46,7 @@ __all__ = [
     "parameter_bars",
     "rate_sweep",
     "reach_map",
+    "reliability_curve",
     "scaling_law",
     "score_variance",
     "shots_bars",

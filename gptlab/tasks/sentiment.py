@@ -1,8 +1,9 @@
 """Sentiment: is a sentence about a program praise or blame?
 
-The sentences are made here. Each word of praise or blame stands as often in praise as in blame, and
-what decides is the rest: a negation, a contrast, a comparison. Whoever counts words is guessing.
-Some words, and some ways to say it, stand in the test alone.
+The sentences are made here. Each word of praise or blame stands about as often in praise as in
+blame (in 8 of 18 places on its own side), and what decides is the rest: a negation, a contrast, a
+comparison. Whoever counts words is nearly guessing. Some words, and some ways to say it, stand in
+the test alone.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ _THINGS = (
 _HOW = ("", "", "really ", "very ", "particularly ", "remarkably ", "rather ")
 _WHO = ("", "", "In my opinion, ", "After a month of use, ", "All in all, ", "To be fair, ")
 
-#: As many ways leave a word what it is as turn it round, so that it tells nothing by itself.
+#: As many ways leave a word what it is as turn it round, so that it tells little by itself.
 #: A way to say it, and what it makes of the word at {a}: 1 it stays praise or blame, -1 it is
 #: turned round. At {b} stands a word of the other kind.
 _SAID = (

@@ -110,6 +110,17 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
         {name: [0.1, 0.5 + i / 10, 0.9] for i, name in enumerate(names)}, 0.1, title=names[0]
     ),
     "gradient_norms": lambda names: plots.gradient_norms(depth_results(names[:2])),
+    "label_bars": lambda names: plots.label_bars(
+        torch.arange(1, 6) / 15, names[:5], title=names[0]
+    ),
+    "label_by_word": lambda names: plots.label_by_word(
+        [0.1, 0.2, 0.3, 0.4, 0.9], names[:5], names[1], title=names[0]
+    ),
+    "label_learning": lambda names: plots.label_learning(
+        [{"step": i, "val_loss": 0.7 - i / 9, "val_accuracy": 0.4 + i / 5} for i in range(1, 4)],
+        2,
+        title=names[0],
+    ),
     "ladder_steps": lambda names: plots.ladder_steps(
         results({name: [2.0 - i, 2.1 - i] for i, name in enumerate(names)}),
         levels={name: 1.0 for name in names},
@@ -145,6 +156,9 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
         levels={name: 1.0 for name in names},
     ),
     "reach_map": lambda names: plots.reach_map(preset("gpt3-tiny"), title=names[0]),
+    "reliability_curve": lambda names: plots.reliability_curve(
+        {name: ([0.55, 0.95, 1.0], [True, False, True]) for name in names}, title=names[0]
+    ),
     "scaling_law": lambda names: plots.scaling_law(
         sweep_results(), "tokens", 0.1, title=names[0], levels={name: 9.0 for name in names}
     ),
