@@ -73,6 +73,7 @@ def chosen(name: str, wanted: Sequence[int] | None, count: int) -> list[int]:
 
 
 def check_size(what: str, sum_of: str, total: int, limit: int, way_out: str) -> None:
+    """Refuse more than a browser draws at ease, and say what to leave out."""
     if total > limit:
         raise ValueError(
             f"this view has {sum_of} = {total:,} {what}; a browser draws up to {limit:,} at ease. "
@@ -81,6 +82,7 @@ def check_size(what: str, sum_of: str, total: int, limit: int, way_out: str) -> 
 
 
 def counted(number: int, noun: str) -> str:
+    """Write a number with its noun: 1 head, 2 heads."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 

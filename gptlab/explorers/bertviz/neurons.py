@@ -22,9 +22,9 @@ from gptlab.show.frame import View
 from gptlab.show.links import strongest_link
 
 _HINT = (
-    "Choose a layer and a head. Lines run from each token, on the left, to those it reads. Point at "
-    "a token to see only its lines, click it to see its query, the keys, their product number by "
-    "number and the sum; click it again to go back. Blue is above zero, orange below."
+    "Choose a layer and a head. Lines run from each token, on the left, to those it reads. Point "
+    "at a token to see only its lines, click it to see its query, the keys, their product number "
+    "by number and the sum; click it again to go back. Blue is above zero, orange below."
 )
 
 

@@ -238,7 +238,7 @@ function completeNeurons() {
     [...svg.querySelectorAll(`#${name} #leftText > g`)]);
   for (const [rows, others] of [[collapsed, expanded], [expanded, collapsed]]) {
     rows.forEach((row, i) => {
-      const toggle = row.lastElementChild;
+      const toggle = row.querySelector("rect:last-of-type");
       row.setAttribute("role", "button");
       row.setAttribute("aria-label", tokens[i]);
       row.setAttribute("aria-expanded", String(rows === expanded));

@@ -1,4 +1,4 @@
-"""Attention and tokens, checked, to bertviz's head and model view; and what they show, in a sentence."""
+"""Attention and tokens to bertviz's head and model view; and what they show, in a sentence."""
 
 from __future__ import annotations
 
