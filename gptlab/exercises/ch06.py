@@ -84,11 +84,10 @@ def _judge_weight(name: str, weight: Tensor, value: Tensor, right: Tensor) -> No
         return
     turned = not torch.equal(weight, right)
     if turned and value.shape == weight.shape and torch.equal(value, weight):
-        hint = (
-            " It is square, so its shape does not tell." if weight.size(0) == right.size(0) else ""
-        )
+        is_square = weight.size(0) == weight.size(1)
+        hint = " It is square, so its shape does not tell." if is_square else ""
         raise Wrong(f"{name} is (out, in) here and (in, out) there: it has to be turned.{hint}")
-    if not turned and value.shape == weight.T.shape and torch.equal(value, weight.T):
+    if weight.dim() == 2 and not turned and torch.equal(value, weight.T):
         raise Wrong(
             f"{name} stays as it is. Only the weights of linear layers inside the blocks are kept "
             f"as (in, out) there."
@@ -106,8 +105,8 @@ def bleu(answer: Any) -> str:
     from sacrebleu.metrics import BLEU
 
     cases = [
-        ([7, 4, 2, 1], [9, 8, 7, 6], 9, 12),  # too short
         ([7, 4, 2, 1], [9, 8, 7, 6], 9, 7),  # longer than the reference
+        ([7, 4, 2, 1], [9, 8, 7, 6], 9, 12),  # too short
         ([8, 5, 4, 1], [10, 9, 8, 7], 10, 10),
     ]
     for matches, totals, length, reference in cases:
