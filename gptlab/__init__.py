@@ -1,10 +1,10 @@
 """GPT-1, GPT-2 and GPT-3 in one small package: from text to a model, its loss and its inside.
 
 Each step is one module at the root, and imports point only to the left: config, tokenizer, corpora,
-attention, tracing, model, heads, lens, settings, checkpoints, objective, training, generation,
-finetuning, prompting, answering, results, compare. What they stand on, and the families of files
-of one shape, have rooms of their own: text, runtime, show; tasks, experiments, plots, explorers,
-exercises, commands. `papers` holds tables as they are printed.
+attention, tracing, model, freezing, heads, lens, settings, checkpoints, objective, training,
+generation, labelled, finetuning, prompting, answering, results, compare. What they stand on, and
+the families of files of one shape, have rooms of their own: text, runtime, show; tasks,
+experiments, plots, explorers, exercises, commands. `papers` holds tables as they are printed.
 
 This is the face: what a chapter uses can be had from here by name, and is loaded when it is asked
 for, so that `import gptlab` stays quick.

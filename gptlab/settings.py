@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from gptlab.config import GPTConfig, Norm
+from gptlab.freezing import frozen_rows
 from gptlab.runtime.checks import real_number, whole_number
 
 #: Peak learning rates for models up to 128 wide, from `python -m gptlab.experiments rates`.
@@ -171,7 +172,7 @@ def learning_rate_at(step: int, settings: TrainSettings) -> float:
 
 
 def make_optimizers(model: nn.Module, settings: TrainSettings) -> Sequence[torch.optim.Optimizer]:
-    """Return what makes the updates; each weight belongs to one of them.
+    """Return what makes the updates; each weight belongs to one of them, a frozen one to none.
 
     Weight decay is for matrices, not for biases and gains (GPT-1, section 4.1). "muon" moves the
     matrices inside the blocks by their gradients' memory made orthogonal (Jordan et al. 2024),
@@ -182,9 +183,10 @@ def make_optimizers(model: nn.Module, settings: TrainSettings) -> Sequence[torch
         model: on its device, its weights split over the processes if they will be.
         settings: with a learning rate (see `TrainSettings.for_model`).
     """
-    named = dict(model.named_parameters())
-    matrices = {name: weight for name, weight in named.items() if weight.dim() > 1}
-    vectors = [weight for weight in named.values() if weight.dim() <= 1]
+    named = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+    # Decay takes a weight as a whole, and would move its frozen rows.
+    matrices = {n: w for n, w in named.items() if w.dim() > 1 and not frozen_rows(w)}
+    undecayed = [weight for name, weight in named.items() if name not in matrices]
     inner = []
     if settings.optimizer == "muon":
         inner = [matrices.pop(name) for name in list(matrices) if name.startswith("h.")]
@@ -192,12 +194,12 @@ def make_optimizers(model: nn.Module, settings: TrainSettings) -> Sequence[torch
     adamw = torch.optim.AdamW(
         [
             {"params": list(matrices.values()), "weight_decay": decay},
-            {"params": vectors, "weight_decay": 0.0},
+            {"params": undecayed, "weight_decay": 0.0},
         ],
         lr=rate,
         betas=(settings.beta1, settings.beta2),
         eps=settings.eps,
-        fused=vectors[0].device.type in ("cpu", "cuda"),
+        fused=next(model.parameters()).device.type in ("cpu", "cuda"),
     )
     if not inner:
         return [adamw]

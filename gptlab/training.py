@@ -18,6 +18,7 @@ import torch
 
 from gptlab import checkpoints
 from gptlab.corpora import Corpus
+from gptlab.freezing import check_still_frozen, frozen
 from gptlab.model import GPT
 from gptlab.objective import Batch, Objective, objective_of
 from gptlab.results import History
@@ -89,6 +90,8 @@ def train(
             f"batch_size is {settings.batch_size}; {world.size} processes and accumulate "
             f"{settings.accumulate} need a multiple of {settings.accumulate * world.size}."
         )
+    if settings.shard and world.size > 1 and frozen(model):
+        raise ValueError("frozen weights cannot be split over processes; use shard=False.")
     with (
         only_run_in(out if world.is_first else None),
         torch.random.fork_rng(),
@@ -106,6 +109,8 @@ def _check_model(model: GPT) -> None:
             "the model went through torch.compile; hand over the model itself, and let the loop "
             "compile it with TrainSettings(compile=True)."
         )
+    if not any(weight.requires_grad for weight in model.parameters()):
+        raise ValueError("every weight of the model is frozen, so nothing can be learned.")
 
 
 class _Run:
@@ -253,6 +258,7 @@ class _Run:
             state={
                 "settings": asdict(self.settings),
                 "objective": self.fingerprint,
+                "frozen": frozen(self.model),
                 "history": asdict(self.history),
                 "tokens": self.tokens,
                 "losses": self.losses,
@@ -297,6 +303,7 @@ class _Run:
                 f"the run in {self.out} was started with other data: {was}. Give it the text it "
                 f"was started with, or use another folder to start anew."
             )
+        check_still_frozen(self.model, checkpoint.state.get("frozen", []))
         self.settings.check_continues(checkpoint.state["settings"], checkpoint.step)
 
     def _divergence(self, loss: float, norm: float) -> str:

@@ -103,6 +103,38 @@ def test_the_model_keeps_what_it_knew() -> None:
     assert widened.config == model.config.replace(vocab_size=13)
 
 
+@pytest.mark.parametrize("layers", [0, 1, 2, None])
+def test_takes_over_the_embeddings_and_the_first_blocks(layers: int | None) -> None:
+    source = pretrained()
+    with torch.no_grad():
+        for weight in source.parameters():  # LayerNorms too, or a new one would look the same
+            weight.normal_(0.0, 0.3)
+    torch.manual_seed(3)
+    model = task().model(source, layers)
+    torch.manual_seed(3)
+    new = GPT(model.config)
+    taken = {"wte.weight", "wpe.weight"}
+    for name, _ in source.named_parameters():
+        number = int(name.split(".")[1]) if name.startswith("h.") else 2
+        if layers is None or number < layers or (layers == 2 and number == 2):
+            taken.add(name)
+    for name, weight in model.named_parameters():
+        known = slice(9) if name == "wte.weight" else slice(None)
+        old, fresh = source.get_parameter(name), new.get_parameter(name)
+        assert torch.equal(weight[known], old) == (name in taken), name
+        assert torch.equal(weight, fresh) == (name not in taken), name
+    assert model.lm_head.weight is model.wte.weight
+
+
+def test_a_stream_is_the_pretrained_ones_as_far_as_blocks_were_taken_over() -> None:
+    source = pretrained()
+    model = task().model(source, layers=1)
+    row = torch.tensor([0, 1, 5, 2])
+    mine, old = model.trace(row).residual, source.trace(row).residual
+    torch.testing.assert_close(mine["0.out"], old["0.out"])
+    assert not torch.allclose(mine["1.out"], old["1.out"])
+
+
 def test_the_loss_is_the_labels_and_the_texts() -> None:
     asked = task("entailment")
     model = asked.model(pretrained())
@@ -231,5 +263,7 @@ def test_impossible_tasks_are_refused() -> None:
         task().check(pretrained())
     with pytest.raises(ValueError, match="n_ctx is 16"):
         task(n_ctx=32).model(pretrained())
+    with pytest.raises(ValueError, match="layers is 3; it must be at most 2"):
+        task().model(pretrained(), layers=3)
     with pytest.raises(ValueError, match="1 of the examples to validate on are also trained on"):
         FineTuning(task(), [read("a"), read("b")], [read("b", 1)])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib.resources import as_file
 
 from gptlab.data import DATA
-from gptlab.experiments import in_context, which_package
+from gptlab.experiments import applications, in_context, transfer, which_package
 from gptlab.experiments.depth import DEPTH, block_gradient_norms, depth, watch_gradients
 from gptlab.experiments.generations import (
     GENERATION_RATES,
@@ -29,6 +29,7 @@ __all__ = [
     "SHARED_RATE",
     "Experiment",
     "amounts",
+    "applications",
     "at_equal_tokens",
     "block_gradient_norms",
     "depth",
@@ -38,6 +39,7 @@ __all__ = [
     "rates",
     "results",
     "sizes",
+    "transfer",
     "watch_gradients",
     "which_package",
 ]

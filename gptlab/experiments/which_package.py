@@ -31,7 +31,7 @@ from gptlab.show.table import Table
 from gptlab.tasks.baselines import by_words
 from gptlab.tasks.metrics import accuracy
 from gptlab.text import documentation
-from gptlab.training import train
+from gptlab.training import Watch, train
 
 #: Labelled documents to learn from, as many of each package.
 LABELS = (48, 200)
@@ -87,9 +87,7 @@ class WhichPackage:
                 [one.accuracy for one in self.measured if (one.way, one.labels) == (way, labels)]
                 for labels in counts
             ]
-            rows.append(
-                [way, *(f"{sum(a) / len(a):.2f} ({min(a):.2f} to {max(a):.2f})" for a in found)]
-            )
+            rows.append([way, *map(spread, found)])
         return Table(["", *(f"{labels} labels" for labels in counts)], rows)
 
     def save(self, path: Path) -> None:
@@ -101,6 +99,13 @@ class WhichPackage:
         """Read what `save` wrote."""
         raw = json.loads(path.read_text(encoding="utf-8"))
         return cls(**{**raw, "measured": [Measured(**one) for one in raw["measured"]]})
+
+
+def spread(values: Sequence[float]) -> str:
+    """Say the mean over seeds, and the lowest and the highest; nothing where nothing is."""
+    if not values:
+        return ""
+    return f"{sum(values) / len(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
 def hide_names(text: str) -> str:
@@ -123,6 +128,13 @@ def documents_of(sources: tuple[str, ...]) -> tuple[list[Example], list[Example]
     # Two packages may say the same in a document; it is nobody's then, and not tested.
     known = {example.texts for example in others}
     return [example for example in tested if example.texts not in known], others
+
+
+def other_documents(sources: tuple[str, ...] = SOURCES) -> list[str]:
+    """Return the documents that are no examples, as they are, names and all; never read either."""
+    taken = {example.texts[0] for part in documents_of(sources) for example in part}
+    _, unseen = documentation.documents(sources)
+    return [text for text in unseen if len(text) >= _SHORTEST and hide_names(text) not in taken]
 
 
 def examples(
@@ -150,19 +162,46 @@ def examples(
     return drawn, tested
 
 
-def objective(labels: int, seed: int = 1, sources: tuple[str, ...] = SOURCES) -> FineTuning:
-    """Return what is learned from so many labels; the arguments are those of `examples`."""
+def objective(
+    labels: int, seed: int = 1, sources: tuple[str, ...] = SOURCES, text_weight: float = 0.5
+) -> FineTuning:
+    """Return what is learned from so many labels.
+
+    The arguments are those of `examples`, and λ of `FineTuning`.
+    """
     _, tokenizer = load_bundled()
-    return FineTuning(Task(tokenizer, sources, n_ctx=64), *examples(labels, seed, sources))
+    task = Task(tokenizer, sources, n_ctx=64)
+    return FineTuning(task, *examples(labels, seed, sources), text_weight)
 
 
 def fine_tune(
-    what: FineTuning, start: Start, seed: int = 1, epochs: float = EPOCHS, progress: bool = True
+    what: FineTuning,
+    start: Start,
+    seed: int = 1,
+    epochs: float = EPOCHS,
+    progress: bool = True,
+    *,
+    layers: int | None = None,
+    frozen: int | None = None,
+    watch: Watch | None = None,
 ) -> tuple[GPT, History]:
-    """Train the bundled model, or one of its shape from random weights, to name the package."""
+    """Train the bundled model, or one of its shape from random weights, to name the package.
+
+    Args:
+        what: the examples.
+        start: where the weights come from.
+        seed: decides those that are drawn, and the batches.
+        epochs: how often each example is read.
+        progress: show a bar.
+        layers: blocks that are taken over, with the embeddings; None for the whole model.
+        frozen: blocks that are kept as they are, with the embeddings; None freezes nothing.
+        watch: as for `gptlab.train`.
+    """
     torch.manual_seed(seed)
     bundled, _ = load_bundled()
-    model = what.task.model(bundled if start == "pretrained" else GPT(bundled.config))
+    model = what.task.model(bundled if start == "pretrained" else GPT(bundled.config), layers)
+    if frozen is not None:
+        what.task.freeze(model, frozen)
     steps = what.steps(epochs, BATCH_SIZE)
     settings = TrainSettings(
         steps,
@@ -173,7 +212,7 @@ def fine_tune(
         eval_tokens=1024,
         seed=seed,
     )
-    return model, train(model, what, settings, progress=progress)
+    return model, train(model, what, settings, progress=progress, watch=watch)
 
 
 def by_counting(seen: Sequence[Example], tested: Sequence[Example]) -> float:

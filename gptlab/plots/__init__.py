@@ -3,6 +3,7 @@
 from gptlab.plots.attention import attention_grid, attention_map, attention_steps
 from gptlab.plots.configs import config_changes
 from gptlab.plots.diagram import gpt_diagram
+from gptlab.plots.film import training_film
 from gptlab.plots.in_context import examples_curve, shots_bars, sudden_fall
 from gptlab.plots.lens import lens_grid, stream_by_depth, writer_bars
 from gptlab.plots.losses import depth_curves, ladder_steps, loss_curves, losses_by_place
@@ -12,11 +13,15 @@ from gptlab.plots.predictions import next_token_bars
 from gptlab.plots.profiling import operation_shares
 from gptlab.plots.rates import rate_sweep
 from gptlab.plots.scaling import scaling_law
+from gptlab.plots.schedule import learning_rates
 from gptlab.plots.scores import arrows, score_variance, softmax_sharpness
 from gptlab.plots.timing import cost_by_length
+from gptlab.plots.transfer import accuracy_bars, accuracy_curves
 from gptlab.plots.zero_shot import zero_shot_ratios
 
 __all__ = [
+    "accuracy_bars",
+    "accuracy_curves",
     "arrows",
     "attention_grid",
     "attention_map",
@@ -28,6 +33,7 @@ __all__ = [
     "gpt_diagram",
     "gradient_norms",
     "ladder_steps",
+    "learning_rates",
     "lens_grid",
     "loss_curves",
     "losses_by_place",
@@ -44,6 +50,7 @@ __all__ = [
     "stream_by_depth",
     "stream_growth",
     "sudden_fall",
+    "training_film",
     "weights_moved",
     "writer_bars",
     "zero_shot_ratios",

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
@@ -29,19 +30,30 @@ def attention_map(weights: Tensor, tokens: Sequence[str], title: str = "") -> Pi
     n = len(tokens)
     figure, axes = new_figure(max(4.5, 1.6 + 0.42 * n), max(3.0, 1.4 + 0.4 * n))
     ax = axes[0, 0]
-    image = ax.imshow(weights.numpy(), cmap="cividis", vmin=0, vmax=1)
-    ax.set_xticks(range(n), tokens, rotation=60, ha="right", rotation_mode="anchor")
-    ax.set_yticks(range(n), tokens)
-    if weights.numel() <= _NUMBERED:
-        for (i, j), weight in np.ndenumerate(weights.numpy()):
-            if weight >= 0.005:
-                _write(ax, i, j, f"{weight:.2f}", light=weight > 0.5)
+    image = draw_map(ax, weights, tokens)
     link = strongest_link(weights, tokens)
     ax.set(title=title or f"Strongest link: {link}", xlabel="key", ylabel="query")
     figure.colorbar(image, ax=ax, label="attention weight", shrink=0.8)
     return Picture(
         figure, f"Attention of {_count(n, 'token')} to each other; strongest link: {link}."
     )
+
+
+def draw_map(ax: Axes, weights: Tensor, tokens: Sequence[str]) -> AxesImage:
+    """Draw one head's weights (T, T) into axes; where they are few, with their numbers.
+
+    Raises:
+        ValueError: if the weights do not fit the tokens.
+    """
+    weights, places = _checked(weights, tokens, 2), range(len(tokens))
+    image = ax.imshow(weights.numpy(), cmap="cividis", vmin=0, vmax=1)
+    ax.set_xticks(places, tokens, rotation=60, ha="right", rotation_mode="anchor")
+    ax.set_yticks(places, tokens)
+    if weights.numel() <= _NUMBERED:
+        for (i, j), weight in np.ndenumerate(weights.numpy()):
+            if weight >= 0.005:
+                _write(ax, i, j, f"{weight:.2f}", light=weight > 0.5)
+    return image
 
 
 def attention_grid(

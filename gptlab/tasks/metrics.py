@@ -45,7 +45,7 @@ def chrf(answers: Sequence[str], right: Sequence[str]) -> float:
 
     Of the whole set, as sacrebleu computes it; it needs no words, so it suits Chinese.
     """
-    from sacrebleu.metrics import CHRF
+    from sacrebleu.metrics.chrf import CHRF
 
     return float(CHRF().corpus_score(list(answers), [list(right)]).score) / 100
 

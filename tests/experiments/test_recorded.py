@@ -10,7 +10,7 @@ from gptlab.checkpoints import load, load_bundled
 from gptlab.config import GPTConfig, preset
 from gptlab.corpora import python_docs
 from gptlab.data import DATA
-from gptlab.experiments import which_package
+from gptlab.experiments import transfer, which_package
 from gptlab.generation import Sampling, generate
 from gptlab.heads import head_scores
 from gptlab.objective import evaluate
@@ -73,6 +73,18 @@ def test_each_way_to_name_a_package_was_measured_with_three_seeds() -> None:
     ways = ("counting words", *which_package.STARTS)
     assert asked == {(way, n): 3 for way in ways for n in which_package.LABELS}
     assert len({(one.way, one.labels, one.seed) for one in measured}) == len(measured)
+
+
+def test_every_way_to_fine_tune_was_measured_with_three_seeds() -> None:
+    results = transfer.recorded()
+    plan = transfer.variants(load_bundled()[0].config.n_layer)
+    asked = Counter(one.variant for one in results.measured)
+    assert asked == dict.fromkeys(plan, 3)
+    assert len({(one.variant, one.seed) for one in results.measured}) == len(results.measured)
+    assert 0.5 < results.before < 3
+    for one in results.measured:
+        whole = one.way == "pretrained" and one.layers is None
+        assert (one.bits_per_byte is not None) == whole
 
 
 def test_unknown_results_name_what_there_is() -> None:

@@ -10,6 +10,7 @@ from gptlab.attention import causal_mask
 from gptlab.config import preset
 from gptlab.papers import PaperScore
 from gptlab.results import History, Results, Run
+from gptlab.settings import TrainSettings
 from gptlab.show.picture import Picture
 
 LOOKS = 4
@@ -78,6 +79,15 @@ def sweep_results(exponent: float = 0.3) -> Results:
 #: name of the picture function -> a picture whose every name and title is one of those given (at
 #: least five, all different), or has them in it.
 PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
+    "accuracy_bars": lambda names: plots.accuracy_bars(
+        {name: [0.5, 0.6 + i / 20] for i, name in enumerate(names)}, 0.25, title=names[0]
+    ),
+    "accuracy_curves": lambda names: plots.accuracy_curves(
+        {name: {12: [0.5, 0.6], 400: [0.7, 0.8 + i / 20]} for i, name in enumerate(names)},
+        names[0],
+        {name: 0.25 for name in names},
+        title=names[1],
+    ),
     "arrows": lambda names: plots.arrows(dict(zip(names, [(2, 1), (1, 2), (-1, 1)], strict=False))),
     "attention_grid": lambda names: plots.attention_grid(
         weights().repeat(2, 2, 1, 1), names[:5], title=names[0]
@@ -106,6 +116,9 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
     ),
     "lens_grid": lambda names: plots.lens_grid(
         {name: torch.eye(5) * i for i, name in enumerate(names)}, names[:5], names[:5]
+    ),
+    "learning_rates": lambda names: plots.learning_rates(
+        TrainSettings(20, learning_rate=1e-3, warmup=5), title=names[0]
     ),
     "loss_curves": lambda names: plots.loss_curves(
         results({name: [2.0 + i, 2.1 + i] for i, name in enumerate(names)}),
@@ -165,6 +178,15 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
     ),
     "writer_bars": lambda names: plots.writer_bars(
         {name: i - 1.5 for i, name in enumerate(names)}, names[0]
+    ),
+    "training_film": lambda names: plots.training_film(
+        {0: 3.0, 5: 2.0},
+        5,
+        " ".join(names),
+        weights(),
+        names[:5],
+        {name: 1.0 for name in names},
+        title=names[0],
     ),
     "zero_shot_ratios": lambda names: plots.zero_shot_ratios(
         [

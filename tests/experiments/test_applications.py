@@ -1,0 +1,58 @@
+"""The applications' measurements: every way, on the same questions, kept and gone on with."""
+
+from pathlib import Path
+
+import pytest
+
+from gptlab.experiments import applications
+from gptlab.experiments.applications import Applications, Measured
+from gptlab.tasks import APPLICATIONS
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = {"count": 16, "epochs": 1, "shots": 2}
+    monkeypatch.setattr(applications, "PLANS", {"sentiment": plan})
+    monkeypatch.setattr(applications, "TESTED", 6)
+    monkeypatch.setattr(applications, "ASKED_BY_PROMPT", 2)
+    applications.data.cache_clear()
+    yield
+    applications.data.cache_clear()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("small")
+def test_every_way_is_measured_once_and_a_stopped_recording_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "applications.json"
+    results = applications.record(path, seeds=(1,), names=("sentiment",))
+    ways = [(one.way, one.seed) for one in results.measured]
+    baselines = [(name, 0) for name in APPLICATIONS["sentiment"].baselines]
+    assert ways == [*baselines, ("prompted", 1), ("from scratch", 1), ("fine-tuned", 1)]
+    for one in results.measured:
+        assert list(one.scores) == ["new sentences", "new words", "new ways to say it"]
+        assert all(0 <= score <= 1 for score in one.scores.values())
+        assert (one.seconds > 0) == (one.way in ("from scratch", "fine-tuned"))
+    assert Applications.load(path) == results
+    shorter = Applications(results.machine, results.plans, results.measured[:-1])
+    shorter.save(path)
+    again = applications.record(path, seeds=(1,), names=("sentiment",), resume=True)
+    assert [one.scores for one in again.measured] == [one.scores for one in results.measured]
+
+
+def test_a_table_has_means_and_ranges() -> None:
+    measured = [
+        Measured("sentiment", "fine-tuned", seed, {"a": 0.5 + 0.1 * seed, "b": 1.0})
+        for seed in (1, 2, 3)
+    ]
+    other = Measured("question-answering", "fine-tuned", 1, {"c": 0.0})
+    table = Applications({}, {}, [*measured, other]).table("sentiment")
+    assert table.headers == ["accuracy", "a", "b"]
+    assert table.rows == [["fine-tuned", "0.70 (0.60 to 0.80)", "1.00 (1.00 to 1.00)"]]
+
+
+def test_a_baseline_answers_what_is_asked() -> None:
+    application = APPLICATIONS["sentiment"]
+    parts, groups = applications.data("sentiment")
+    answer = applications.by_baseline(application, "the commonest label", parts)
+    (question, _), *_ = groups["new words"]
+    assert answer([question]) == ["negative"] or answer([question]) == ["positive"]
