@@ -12,7 +12,7 @@ from transformers import GPT2LMHeadModel
 
 from gptlab import huggingface
 from gptlab.config import preset
-from gptlab.exercises import ch06
+from gptlab.exercises import ch06, ch06_measure
 from gptlab.model import GPT
 
 TURNED = ("c_attn.weight", "c_fc.weight", "c_proj.weight")
@@ -128,9 +128,9 @@ def learning(model, batches):  # type: ignore[no-untyped-def]
         (ch06.to_theirs, lambda n, w: list(theirs(n, w.clone()))),
         (ch06.bleu, bleu),
         (ch06.bleu, lambda *counts: torch.tensor(bleu(*counts))),
-        (ch06.self_times, times),
-        (ch06.evaluate, measure),
-        (ch06.evaluate, lambda m, b: torch.tensor(measure(m, b))),
+        (ch06_measure.self_times, times),
+        (ch06_measure.evaluate, measure),
+        (ch06_measure.evaluate, lambda m, b: torch.tensor(measure(m, b))),
     ],
 )
 def test_right(check: Any, answer: Any) -> None:
@@ -182,32 +182,36 @@ def test_right(check: Any, answer: Any) -> None:
         ),
         (ch06.bleu, lambda m, t, a, r: bleu([max(x, 1) for x in m], t, a, r), "with a 0 in it"),
         (ch06.bleu, lambda *_: "much", "number, not str"),
-        (ch06.self_times, lambda e: [], "Return a dict"),
-        (ch06.self_times, lambda e: {}, "is missing"),
-        (ch06.self_times, lambda e: times(e) | {"gap": 1}, "no event has"),
-        (ch06.self_times, lambda e: dict.fromkeys(times(e), 0), "all your times are 0"),
-        (ch06.self_times, totals, "those are total times"),
-        (ch06.self_times, twice_taken, "taken off twice"),
-        (ch06.self_times, last_only, "its last time only"),
-        (ch06.self_times, lambda e: {k: v + 1 for k, v in times(e).items()}, "together should be"),
-        (ch06.self_times, lambda e: {k: None for k in times(e)}, "number, not NoneType"),
-        (ch06.evaluate, lambda m, b: 3.0, "never called"),
-        (ch06.evaluate, forgetful, "Dropout is on"),
-        (ch06.evaluate, keeping, "what a backward pass would need"),
-        (ch06.evaluate, stuck, "rest of the training would run without"),
-        (ch06.evaluate, waking, "leave it in training mode"),
-        (ch06.evaluate, learning, "changed the weights"),
-        (ch06.evaluate, lambda m, b: sum(losses(m, b)) / len(b), "mean of means"),
-        (ch06.evaluate, lambda m, b: sum(losses(m, b)), "sum of the batches"),
+        (ch06_measure.self_times, lambda e: [], "Return a dict"),
+        (ch06_measure.self_times, lambda e: {}, "is missing"),
+        (ch06_measure.self_times, lambda e: times(e) | {"gap": 1}, "no event has"),
+        (ch06_measure.self_times, lambda e: dict.fromkeys(times(e), 0), "all your times are 0"),
+        (ch06_measure.self_times, totals, "those are total times"),
+        (ch06_measure.self_times, twice_taken, "taken off twice"),
+        (ch06_measure.self_times, last_only, "its last time only"),
         (
-            ch06.evaluate,
+            ch06_measure.self_times,
+            lambda e: {k: v + 1 for k, v in times(e).items()},
+            "together should be",
+        ),
+        (ch06_measure.self_times, lambda e: {k: None for k in times(e)}, "number, not NoneType"),
+        (ch06_measure.evaluate, lambda m, b: 3.0, "never called"),
+        (ch06_measure.evaluate, forgetful, "Dropout is on"),
+        (ch06_measure.evaluate, keeping, "what a backward pass would need"),
+        (ch06_measure.evaluate, stuck, "rest of the training would run without"),
+        (ch06_measure.evaluate, waking, "leave it in training mode"),
+        (ch06_measure.evaluate, learning, "changed the weights"),
+        (ch06_measure.evaluate, lambda m, b: sum(losses(m, b)) / len(b), "mean of means"),
+        (ch06_measure.evaluate, lambda m, b: sum(losses(m, b)), "sum of the batches"),
+        (
+            ch06_measure.evaluate,
             lambda m, b: measure(m, b) * sum(y.numel() for _, y in b),
             "sum over all targets",
         ),
-        (ch06.evaluate, lambda m, b: losses(m, b)[-1], "last batch alone"),
-        (ch06.evaluate, lambda m, b: losses(m, b)[0], "first batch alone"),
-        (ch06.evaluate, lambda m, b: math.exp(measure(m, b)), "perplexity"),
-        (ch06.evaluate, lambda m, b: measure(m, b) / math.log(2), "Each target weighs"),
+        (ch06_measure.evaluate, lambda m, b: losses(m, b)[-1], "last batch alone"),
+        (ch06_measure.evaluate, lambda m, b: losses(m, b)[0], "first batch alone"),
+        (ch06_measure.evaluate, lambda m, b: math.exp(measure(m, b)), "perplexity"),
+        (ch06_measure.evaluate, lambda m, b: measure(m, b) / math.log(2), "Each target weighs"),
     ],
 )
 def test_each_mistake_has_its_message(check: Any, answer: Any, message: str) -> None:
@@ -229,9 +233,9 @@ def test_the_answer_loads_a_whole_model() -> None:
 
 def test_the_reference_for_self_times_is_counted_moment_by_moment() -> None:
     """Two ways to the same numbers: a stack here, moments in the check."""
-    for events in [*ch06._EVENTS.values(), ch06._many()]:
-        assert ch06._moments(events) == times(events)
-    events = ch06._many()
+    for events in [*ch06_measure._EVENTS.values(), ch06_measure._many()]:
+        assert ch06_measure._moments(events) == times(events)
+    events = ch06_measure._many()
     assert len(events) >= 35 and times(events) != totals(events) != twice_taken(events)
 
 
