@@ -17,11 +17,11 @@ from gptlab.model import GPT
 _TINY = {"vocab_size": 11, "n_ctx": 6, "n_layer": 2, "n_head": 2, "n_embd": 8, "init_std": 0.5}
 
 
-def tiny(dropout: float = 0.0) -> GPT:
+def _tiny() -> GPT:
     """Return a small GPT-2 whose weights all differ, biases and gains too."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(6)
-        model = GPT(preset("gpt2-tiny", dropout=dropout, **_TINY))
+        model = GPT(preset("gpt2-tiny", **_TINY))
         with torch.no_grad():
             for weight in model.parameters():
                 if weight.dim() == 1:
@@ -32,7 +32,7 @@ def tiny(dropout: float = 0.0) -> GPT:
 @lru_cache(maxsize=1)
 def _pairs() -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Return the same model's weights by our names and by those of `transformers`."""
-    model = tiny()
+    model = _tiny()
     with torch.random.fork_rng(devices=[]):  # theirs draws weights before it gets ours
         theirs = huggingface.to_transformers(model).state_dict()
     return dict(model.state_dict()), theirs
