@@ -97,7 +97,7 @@ def _judge_weight(name: str, weight: Tensor, value: Tensor, right: Tensor) -> No
 @exercise("Fill in bleu(matches, totals, answer_length, reference_length); it returns a number.")
 def bleu(answer: Any) -> str:
     """Check a function of counts → BLEU from 0 to 1 (Papineni et al. 2002, section 2.3)."""
-    from sacrebleu.metrics import BLEU
+    from sacrebleu.metrics.bleu import BLEU
 
     cases = [
         ([7, 4, 2, 1], [9, 8, 7, 6], 9, 7),  # longer than the reference
