@@ -167,7 +167,7 @@ def to_transformers(model: GPT) -> PreTrainedModel:
     for name, value in model.state_dict().items():
         if name.endswith(_CONV1D):
             value = value.T
-        weights[_their_name(name, c)] = value.detach().clone().contiguous()
+        weights[their_name(name, c)] = value.detach().clone().contiguous()
     theirs.load_state_dict(weights, strict=False)
     missing = set(theirs.state_dict()) - set(weights)
     assert all(name.endswith(".attn.bias") for name in missing), missing
@@ -270,7 +270,8 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0]
 
 
-def _their_name(name: str, config: GPTConfig) -> str:
+def their_name(name: str, config: GPTConfig) -> str:
+    """Return what `transformers` calls one of our tensors, in a model of this config."""
     if name.startswith("lm_head"):
         return name
     if config.norm == "post":

@@ -11,6 +11,7 @@ from gptlab.plots.losses import depth_curves, ladder_steps, loss_curves, losses_
 from gptlab.plots.masks import mask_map, reach_map
 from gptlab.plots.model import gradient_norms, parameter_bars, stream_growth, weights_moved
 from gptlab.plots.predictions import next_token_bars
+from gptlab.plots.profiling import operation_shares
 from gptlab.plots.rates import rate_sweep
 from gptlab.plots.reliability import reliability_curve
 from gptlab.plots.scaling import scaling_law
@@ -43,6 +44,7 @@ __all__ = [
     "losses_by_place",
     "mask_map",
     "next_token_bars",
+    "operation_shares",
     "parameter_bars",
     "rate_sweep",
     "reach_map",

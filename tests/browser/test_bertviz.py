@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
@@ -70,3 +71,48 @@ def test_the_layer_menu_changes_the_picture(notebook: Notebook, lab: Lab) -> Non
         torch.testing.assert_close(
             torch.tensor(drawn), weights[layer].flatten() / 3, atol=1e-4, rtol=0
         )
+
+
+NEURONS = f"""
+from types import SimpleNamespace
+import torch
+from gptlab.attention import causal_mask
+from gptlab.explorers.bertviz import neuron_view
+
+torch.manual_seed(0)
+queries, keys = torch.randn(2, 5, 3, 4, 8)  # (layer, head, token, D) each
+scores = (queries @ keys.mT / 8**0.5).masked_fill(~causal_mask(4), -torch.inf)
+trace = SimpleNamespace(attention=scores.softmax(-1), queries=queries, keys=keys)
+neuron_view(trace, {TOKENS}, include_layers=[1, 3], include_heads=[0, 2])
+"""
+
+
+def test_the_neuron_view_says_what_it_draws(notebook: Notebook, lab: Lab) -> None:
+    torch.manual_seed(0)
+    queries, keys = torch.randn(2, 5, 3, 4, 8)
+    notebook.open(lab.write("neurons.ipynb", NEURONS))
+    notebook.run_all()
+    frame = notebook.frame
+    expect(frame.get_by_label("Layer").locator("option")).to_have_text(["1", "3"])
+    frame.get_by_label("Layer").select_option(label="3")
+    frame.get_by_label("Head").select_option(label="2")
+    expect(frame.get_by_role("status")).to_have_text("Layer 3, head 2.")
+    token = frame.get_by_role("button", name=TOKENS[2])
+    token.focus()
+    scores = queries[3, 2, 2] @ keys[3, 2].T / 8**0.5  # (4,)
+    weights = scores[:3].softmax(-1)
+    best = int(weights.argmax())
+    told = f"looks most at “{TOKENS[best]}” {weights[best]:.2f} (score {scores[best]:.2f})"
+    expect(frame.get_by_role("status")).to_contain_text(told)
+    token.press("Enter")  # the inside of this token opens, by keyboard
+    opened = frame.locator("#expanded #leftText > g").nth(2)
+    expect(opened).to_have_attribute("aria-expanded", "true")
+    expect(opened).to_be_focused()
+    drawn = frame.locator("#dotproducts rect").evaluate_all(
+        "all => all.map((one) => Number(one.getAttribute('data-value')))"
+    )
+    torch.testing.assert_close(torch.tensor(drawn), scores, atol=1e-3, rtol=0)
+    expect(frame.locator("#vis b, #vis script")).to_have_count(0)
+    assert notebook.page.evaluate("() => window.hacked") is None
+    if shots := os.environ.get("GPTLAB_SHOTS"):
+        notebook.page.screenshot(path=f"{shots}/neurons.png")

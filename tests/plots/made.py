@@ -144,6 +144,9 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
     "next_token_bars": lambda names: plots.next_token_bars(
         torch.arange(1, 6) / 15, names[:5], title=names[0]
     ),
+    "operation_shares": lambda names: plots.operation_shares(
+        {name: i + 1.0 for i, name in enumerate(names)}, 3, names[0]
+    ),
     "parameter_bars": lambda names: plots.parameter_bars(preset("gpt1-tiny"), names[0]),
     "rate_sweep": lambda names: plots.rate_sweep(
         results(

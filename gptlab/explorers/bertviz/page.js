@@ -9,7 +9,7 @@ const COLOURS = [
   "#56B4E9", "#8C6BB1", "#999999", "#A6761D", "#66A61E",
 ];
 const params = JSON.parse(document.getElementById("params").textContent);
-const { attn, left_text: tokens } = params.attention[0];
+const { attn, queries, keys, left_text: tokens } = params.attention[0] ?? params.attention.all;
 const status = document.getElementById("status");
 
 // ---- what bertviz would fetch -------------------------------------------------------------------
@@ -46,10 +46,7 @@ function $(selector) {
 window.requirejs = async (names, draw) => {
   try {
     draw($, await loadD3());
-    const select = document.getElementById("layer");
-    select?.setAttribute("aria-label", "Layer");
-    select?.setAttribute("data-lm-suppress-shortcuts", "true");
-    select?.addEventListener("change", () => say(`Layer ${layerName()}.`));
+    completeMenus();
     new MutationObserver(complete).observe(document.getElementById("vis"), {
       childList: true,
       subtree: true,
@@ -63,16 +60,35 @@ window.requirejs = async (names, draw) => {
 
 // ---- what bertviz's drawings lack ---------------------------------------------------------------
 
-const LABEL_WIDTH = { head: 100, model: 72 };
+const LABEL_WIDTH = { head: 100, model: 72, neuron: 98 };
 const view = document.body.dataset.view;
 
 function say(sentence) { status.textContent = sentence; }
 
-function layerName() { return +document.getElementById("layer").value; }
+// The neuron view's menus count what is in the view; readers are told which layers and heads those are.
+function layerName() {
+  const value = +document.getElementById("layer").value;
+  return view === "neuron" ? params.include_layers[value] : value;
+}
+
+function headName() { return params.include_heads[+document.getElementById("att_head").value]; }
+
+function completeMenus() {
+  const headMenu = document.getElementById("att_head");
+  for (const [menu, name] of [[document.getElementById("layer"), "Layer"], [headMenu, "Head"]]) {
+    menu?.setAttribute("aria-label", name);
+    menu?.setAttribute("data-lm-suppress-shortcuts", "true");
+    menu?.addEventListener("change", () => {
+      say(headMenu ? `Layer ${layerName()}, head ${headName()}.` : `Layer ${layerName()}.`);
+    });
+    const names = headMenu && params[menu === headMenu ? "include_heads" : "include_layers"];
+    names?.forEach((number, i) => { menu.options[i].textContent = number; });
+  }
+}
 
 // bertviz draws anew at every choice, so this runs after each change and does only what is missing.
 function complete() {
-  if (view === "head") completeHeads(); else completeModel();
+  ({ head: completeHeads, model: completeModel, neuron: completeNeurons })[view]();
   for (const text of document.querySelectorAll("#vis text")) shorten(text);
 }
 
@@ -204,6 +220,56 @@ function completeModel() {
     thumbnail.addEventListener("focus", describe);
   });
   makeKeys(thumbnails, heads.length);
+}
+
+// Left edge of the tokens to the right edge of those on the right, with the vectors between them.
+const NEURON_WIDTH = 1010;
+
+function completeNeurons() {
+  const svg = document.querySelector("#vis svg");
+  if (!svg || svg.hasAttribute("viewBox")) return;
+  svg.setAttribute("viewBox", `0 0 ${NEURON_WIDTH} ${parseInt(svg.getAttribute("height"), 10)}`);
+  svg.setAttribute("width", NEURON_WIDTH);
+  svg.style.maxWidth = "100%";
+  svg.style.height = "auto";
+  svg.setAttribute("role", "group");
+  svg.setAttribute("aria-label", "Tokens, left, and those they read, right; one can be opened");
+  const [collapsed, expanded] = ["collapsed", "expanded"].map((name) =>
+    [...svg.querySelectorAll(`#${name} #leftText > g`)]);
+  for (const [rows, others] of [[collapsed, expanded], [expanded, collapsed]]) {
+    rows.forEach((row, i) => {
+      const toggle = row.querySelector("rect:last-of-type");
+      row.setAttribute("role", "button");
+      row.setAttribute("aria-label", tokens[i]);
+      row.setAttribute("aria-expanded", String(rows === expanded));
+      row.style.cursor = "pointer";
+      row.addEventListener("mouseover", () => say(describeScores(i)));
+      row.addEventListener("focus", () => row.dispatchEvent(new MouseEvent("mouseover")));
+      row.addEventListener("blur", () => row.dispatchEvent(new MouseEvent("mouseleave")));
+      row.addEventListener("click", (event) => {
+        // The small square beside the token is what bertviz listens to.
+        if (event.target !== toggle) toggle.dispatchEvent(new MouseEvent("click"));
+        others[i].focus();
+      });
+    });
+    makeKeys(rows, 1);
+  }
+}
+
+function describeScores(i) {
+  const [layer, head] = ["layer", "att_head"].map((id) => +document.getElementById(id).value);
+  const query = queries[layer][head][i];
+  const best = attn[layer][head][i]
+    .map((weight, j) => ({ weight, j }))
+    .filter(({ weight }) => weight > 0)
+    .sort((a, b) => b.weight - a.weight)
+    .slice(0, 3)
+    .map(({ weight, j }) => {
+      const product = query.reduce((sum, value, k) => sum + value * keys[layer][head][j][k], 0);
+      const score = product / Math.sqrt(query.length);
+      return `“${tokens[j]}” ${weight.toFixed(2)} (score ${score.toFixed(2)})`;
+    });
+  return `Layer ${layerName()}, head ${headName()}: “${tokens[i]}” looks most at ${best.join(", ")}.`;
 }
 
 // ---- height and theme, by message to and from the notebook's page -------------------------------

@@ -17,6 +17,8 @@ from typing import Any
 
 from gptlab.show.frame import View, beside
 
+_SCRIPT = '<script type="text/javascript">'
+
 
 def make_view(
     kind: str,
@@ -30,7 +32,7 @@ def make_view(
     """Put what bertviz returned into a page of its own.
 
     Args:
-        kind: "head" or "model".
+        kind: "head", "model" or "neuron".
         size: how many layers, heads and tokens, in words.
         strongest: the strongest link, in words.
         hint: how to read the picture and what to click.
@@ -66,17 +68,21 @@ def _taken_apart(drawn: str) -> tuple[str, str, dict[str, Any]]:
 
     The script holds the data twice, the second time in a comment, unescaped, and a random id.
     """
-    body, found, script = drawn.partition('<script type="text/javascript">')
-    start, assigned, rest = script.partition("const params = ")
-    if not (found and assigned):
+    body, found, script = drawn.partition(_SCRIPT)
+    data = re.search(r"(const params|window\.bertviz_params) = (?={)", script)
+    if not (found and data):
         raise RuntimeError("bertviz returned a page of unknown form; install bertviz 1.4.1.")
-    params, _ = json.JSONDecoder().raw_decode(rest)
-    start = re.sub(r"require\.config\(.*?\}\);\n", "", start, flags=re.DOTALL)
+    params, end = json.JSONDecoder().raw_decode(script, data.end())
+    if data[1] == "const params":
+        # The line of the data goes: page.js has read it into a constant of the same name.
+        code = script[: data.start()] + script[end:].partition("\n")[2]
+    else:  # the neuron view has the data in a script of its own
+        code = script[end:].partition(_SCRIPT)[2]
+        code = code.replace("const params = window.bertviz_params\n", "")
+    code = re.sub(r"require\.config\(.*?\}\);\n", "", code, count=1, flags=re.DOTALL)
     body = re.sub(r"<script.*?</script>", "", body).replace(params["root_div_id"], "bertviz")
     params["root_div_id"] = "bertviz"
-    # The line of the data goes: page.js has read it into a constant of the same name.
-    script = start + rest.partition("\n")[2].rpartition("</script>")[0]
-    return body.strip(), script, params
+    return body.strip(), code.rpartition("</script>")[0], params
 
 
 def _json(params: Mapping[str, Any]) -> str:

@@ -1,24 +1,25 @@
-"""Attention and tokens, checked, to bertviz's two views; and what they show, in a sentence."""
+"""Attention and tokens to bertviz's head and model view; and what they show, in a sentence."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from torch import Tensor
 
+from gptlab.explorers.bertviz.inputs import (
+    MAX_LINES,
+    MAX_WEIGHTS,
+    HasAttention,
+    check_size,
+    checked,
+    chosen,
+    counted,
+    out_of,
+)
 from gptlab.explorers.bertviz.page import make_view
 from gptlab.show.frame import View
 from gptlab.show.links import strongest_link
-from gptlab.text.bpe import printable
 
-#: Lines a view draws at once; this many take a browser about a second on two CPU cores.
-MAX_LINES = 20_000
-#: Weights a head view carries for all its layers, about 6 bytes each.
-MAX_WEIGHTS = 150_000
-
-# Row sums of 16-bit weights stray by some thousandths.
-_SUM_TOLERANCE = 0.02
 # bertviz draws a model view this wide, minus the axis; all in pixels.
 _WIDTH, _AXIS, _DETAIL = 970, 38, 300
 # A model view's height where it can be had by narrower pictures.
@@ -35,14 +36,6 @@ _MODEL_HINT = (
     f"A row for each layer, a column for each head. {_LINES} Click a picture to read its tokens, "
     "click it again to close it."
 )
-
-
-class HasAttention(Protocol):
-    """Anything that keeps attention as a trace does."""
-
-    @property
-    def attention(self) -> Tensor:
-        """Weights (layer, head, query, key) of one sequence."""
 
 
 def head_view(
@@ -66,20 +59,20 @@ def head_view(
         ValueError: for a wrong shape, rows that do not sum to 1, another number of tokens, a layer
             or head that is not there, or more than a browser draws at ease.
     """
-    weights, names = _checked(attention, tokens)
+    weights, names = checked(attention, tokens)
     n_layer, n_head, n_token, _ = weights.shape
-    layers = _chosen("include_layers", include_layers, n_layer)
-    shown_heads = _chosen("heads", heads, n_head)
+    layers = chosen("include_layers", include_layers, n_layer)
+    shown_heads = chosen("heads", heads, n_head)
     if layer is not None and layer not in layers:
         raise ValueError(f"layer is {layer}; choose one of the layers in the view, {layers}.")
-    _check_size(
+    check_size(
         "lines",
         f"{n_head} heads × {n_token}²",
         n_head * n_token**2,
         MAX_LINES,
         "a shorter text",
     )
-    _check_size(
+    check_size(
         "weights",
         f"{len(layers)} layers × {n_head} heads × {n_token}²",
         len(layers) * n_head * n_token**2,
@@ -99,8 +92,8 @@ def head_view(
     )
     strongest = strongest_link(weights[layers], names, layers)
     size = (
-        f"{_of(layers, n_layer, 'layer')} × {_count(n_head, 'head')} "
-        f"over {_count(n_token, 'token')}"
+        f"{out_of(layers, n_layer, 'layer')} × {counted(n_head, 'head')} "
+        f"over {counted(n_token, 'token')}"
     )
     # bertviz: 30 pixels for the squares, 22.5 a token; then the text above and below.
     height = int(150 + 22.5 * n_token)
@@ -125,11 +118,11 @@ def model_view(
     Raises:
         ValueError: as for `head_view`.
     """
-    weights, names = _checked(attention, tokens)
+    weights, names = checked(attention, tokens)
     n_layer, n_head, n_token, _ = weights.shape
-    layers = _chosen("include_layers", include_layers, n_layer)
-    heads = _chosen("include_heads", include_heads, n_head)
-    _check_size(
+    layers = chosen("include_layers", include_layers, n_layer)
+    heads = chosen("include_heads", include_heads, n_head)
+    check_size(
         "lines",
         f"{len(layers)} layers × {len(heads)} heads × {n_token}²",
         len(layers) * len(heads) * n_token**2,
@@ -150,8 +143,8 @@ def model_view(
     strongest = strongest_link(weights[layers][:, heads], names, layers, heads)
     links = [[strongest_link(weights[layer, head], names) for head in heads] for layer in layers]
     size = (
-        f"{_of(layers, n_layer, 'layer')} × {_of(heads, n_head, 'head')} "
-        f"over {_count(n_token, 'token')}"
+        f"{out_of(layers, n_layer, 'layer')} × {out_of(heads, n_head, 'head')} "
+        f"over {counted(n_token, 'token')}"
     )
     columns, width, drawing = _model_size(len(layers), len(heads), n_token)
     return make_view(
@@ -162,71 +155,6 @@ def model_view(
         drawn.data,
         120 + drawing,
         {"total_heads": columns, "frame_width": width, "links": links},
-    )
-
-
-def _checked(attention: Tensor | HasAttention, tokens: Sequence[str]) -> tuple[Tensor, list[str]]:
-    """Return weights (L, H, T, T), rounded for the page, and printable tokens, or say why not."""
-    weights = attention if isinstance(attention, Tensor) else getattr(attention, "attention", None)
-    if not isinstance(weights, Tensor):
-        raise ValueError(
-            f"attention is a {type(attention).__name__}; it must be a tensor (layer, head, query, "
-            "key), or a trace. From a tuple with one (1, head, query, key) a layer: torch.cat(it)."
-        )
-    if weights.dim() != 4 or 0 in weights.shape or weights.size(2) != weights.size(3):
-        raise ValueError(
-            f"attention has shape {tuple(weights.shape)}; it must be (layer, head, query, key) of "
-            "one sequence, with as many queries as keys and none of them 0."
-        )
-    if isinstance(tokens, str) or not all(isinstance(token, str) for token in tokens):
-        raise ValueError(
-            "tokens must be a list of strings, one for each token: tokenizer.tokens(ids)."
-        )
-    if len(tokens) != weights.size(2):
-        raise ValueError(
-            f"there are {len(tokens)} tokens for attention over {weights.size(2)}; give one string "
-            "for each token of the sequence."
-        )
-    weights = weights.detach().cpu().double()
-    wrong = ~((weights.sum(-1) - 1).abs() <= _SUM_TOLERANCE) | (weights < 0).any(-1)  # (L, H, T)
-    if wrong.any():
-        layer, head, query = wrong.nonzero()[0].tolist()
-        raise ValueError(
-            f"attention of layer {layer} head {head} query {query} sums to "
-            f"{weights[layer, head, query].sum().item():.3f} with a smallest weight of "
-            f"{weights[layer, head, query].min().item():.3f}; weights after the softmax sum to 1 "
-            "and none is negative."
-        )
-    names = [printable(token.encode("utf-8", errors="surrogatepass")) for token in tokens]
-    return weights.round(decimals=4), names
-
-
-def _chosen(name: str, wanted: Sequence[int] | None, count: int) -> list[int]:
-    """Return the numbers asked for, all by default, or say which there are."""
-    numbers = list(range(count)) if wanted is None else [int(number) for number in wanted]
-    if not numbers or len(set(numbers)) < len(numbers) or not set(numbers) <= set(range(count)):
-        raise ValueError(
-            f"{name} is {numbers}; give at least one of the numbers 0 to {count - 1}, each once."
-        )
-    return numbers
-
-
-def _check_size(what: str, sum_of: str, total: int, limit: int, way_out: str) -> None:
-    if total > limit:
-        raise ValueError(
-            f"this view has {sum_of} = {total:,} {what}; a browser draws up to {limit:,} at ease. "
-            f"Choose {way_out}."
-        )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _of(chosen: Sequence[int], count: int, noun: str) -> str:
-    """Say how many, and of how many where some are left out."""
-    return (
-        _count(count, noun) if len(chosen) == count else f"{len(chosen)} of {_count(count, noun)}"
     )
 
 
