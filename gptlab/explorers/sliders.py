@@ -92,10 +92,10 @@ def _control(name: str, value: Any) -> Any:
             return widgets.Checkbox(value)
         case str():
             return widgets.Text(value, layout=widgets.Layout(width="36em"))
+        case list():  # before the pair, whose pattern would take a list of two numbers too
+            return widgets.SelectionSlider(options=value)
         case (int(least), int(most)):
             return widgets.IntSlider(least, least, most)
-        case list():
-            return widgets.SelectionSlider(options=value)
     raise TypeError(
         f"the control {name} is {value!r}; give an ipywidgets control, (least, most), a list, a "
         f"string, True or False."

@@ -37,7 +37,8 @@ def test_runs_and_its_sliders_move_the_picture(notebook: Notebook, lab: Lab, cha
         "() => [...document.querySelectorAll('.jp-OutputArea-output img')].every(i => i.complete)"
     )
     sizes = pictures.evaluate_all("all => all.map((picture) => picture.naturalWidth)")
-    assert all(sizes), f"pictures that did not load have no width: {sizes}"
+    told = page.locator("[aria-live=polite]").all_inner_texts()
+    assert all(sizes), f"pictures that did not load have no width: {sizes}; said: {told}"
     said = [line for line in lab.log.read_text().splitlines() if "[IPKernelApp]" in line]
     assert not said, f"whoever starts JupyterLab would see: {said}"
 

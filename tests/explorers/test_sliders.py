@@ -105,6 +105,7 @@ def test_a_title_typed_by_a_reader_is_no_markup() -> None:
     [
         ((2, 5), widgets.IntSlider, 2),
         (["b", "a"], widgets.SelectionSlider, "b"),
+        ([16, 64], widgets.SelectionSlider, 16),
         ("text", widgets.Text, "text"),
         (True, widgets.Checkbox, True),
         (widgets.FloatSlider(0.5), widgets.FloatSlider, 0.5),
