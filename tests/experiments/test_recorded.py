@@ -10,11 +10,12 @@ from gptlab.checkpoints import load, load_bundled
 from gptlab.config import GPTConfig, preset
 from gptlab.corpora import python_docs
 from gptlab.data import DATA
-from gptlab.experiments import transfer, which_package
+from gptlab.experiments import applications, transfer, which_package
 from gptlab.generation import Sampling, generate
 from gptlab.heads import head_scores
 from gptlab.objective import evaluate
 from gptlab.settings import TrainSettings
+from gptlab.tasks import APPLICATIONS
 
 
 def test_the_model_is_what_its_card_says() -> None:
@@ -85,6 +86,18 @@ def test_every_way_to_fine_tune_was_measured_with_three_seeds() -> None:
     for one in results.measured:
         whole = one.way == "pretrained" and one.layers is None
         assert (one.bits_per_byte is not None) == whole
+
+
+def test_every_way_to_tell_praise_from_blame_was_measured_with_three_seeds() -> None:
+    results = applications.recorded()
+    asked = Counter((one.way, one.seed) for one in results.measured)
+    baselines = [(name, 0) for name in APPLICATIONS["sentiment"].baselines]
+    assert set(asked) == {*baselines, *((way, n) for way in applications.WAYS for n in (1, 2, 3))}
+    assert set(asked.values()) == {1}
+    for one in results.measured:
+        if one.way in APPLICATIONS["sentiment"].baselines:  # can be had again in a second
+            again = applications.measure("sentiment", one.way, 0)
+            assert again is not None and again.scores == one.scores
 
 
 def test_unknown_results_name_what_there_is() -> None:
