@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from importlib.resources import as_file
 from pathlib import Path
@@ -33,12 +33,17 @@ from gptlab.tasks import (
     prepare,
     question_answering,
     sentiment,
+    summarization,
+    translation,
 )
 
-#: How many examples are learned from, how often each is read, and examples of a prompt.
+#: How many examples are learned from at most, how often each is read, and examples of a prompt.
+#: A summary is asked for without any, as GPT-2 was (Radford et al. 2019, section 3.6).
 PLANS = {
     "sentiment": {"count": 2000, "epochs": 3, "shots": 4},
     "question-answering": {"count": 3000, "epochs": 3, "shots": 2},
+    "translation": {"count": 10_000, "epochs": 6, "shots": 4},
+    "summarization": {"count": 3000, "epochs": 2, "shots": 0},
 }
 #: Examples of each group that are tested, and of those the ones that a prompt is tried on.
 TESTED, ASKED_BY_PROMPT = 200, 50
@@ -49,7 +54,9 @@ WAYS = PROMPTED, SCRATCH, TUNED = "prompted", "from scratch", "fine-tuned"
 Groups = dict[str, tuple[Shot, ...]]
 Answer = Callable[[Sequence[str]], list[str]]
 
-_MAKERS = {"sentiment": sentiment, "question-answering": question_answering}
+#: Where the test has groups, by what is new in it; elsewhere it is one, and this is its name.
+_GROUPED = {"sentiment": sentiment, "question-answering": question_answering}
+_WHOLE = {"translation": (translation, "new sentences"), "summarization": (summarization, "unread")}
 
 
 @dataclass(frozen=True)
@@ -107,8 +114,12 @@ class Applications:
 @lru_cache
 def data(name: str) -> tuple[Parts, Groups]:
     """Return an application's parts, and its test by groups."""
-    made = _MAKERS[name]
-    return made.parts(PLANS[name]["count"], TESTED), made.groups(TESTED)
+    count = PLANS[name]["count"]
+    if name in _GROUPED:
+        return _GROUPED[name].parts(count, TESTED), _GROUPED[name].groups(TESTED)
+    made, group = _WHOLE[name]
+    parts = made.parts(count)
+    return parts, {group: parts.test}
 
 
 def by_baseline(application: Application, baseline: str, parts: Parts) -> Answer:
@@ -189,10 +200,16 @@ def record(
         seeds: of what is drawn.
         resume: keep what the file holds, and measure only what is missing.
         names: the applications.
+
+    Raises:
+        ValueError: if what the file holds was measured by another plan.
     """
     results = Applications(describe_machine(), PLANS)
     if resume and path.exists():
-        results = Applications.load(path)
+        before = Applications.load(path)
+        if other := [name for name, one in before.plans.items() if PLANS.get(name, one) != one]:
+            raise ValueError(f"{path} has {', '.join(other)} by another plan; start anew.")
+        results = replace(before, plans=before.plans | PLANS)
     known = {(one.application, one.way, one.seed) for one in results.measured}
     for name in names:
         for way, seed in plan(name, seeds):

@@ -39,6 +39,21 @@ def test_every_way_is_measured_once_and_a_stopped_recording_goes_on(tmp_path: Pa
     assert [one.scores for one in again.measured] == [one.scores for one in results.measured]
 
 
+def test_a_recording_by_another_plan_is_not_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "applications.json"
+    plans = applications.PLANS | {"sentiment": applications.PLANS["sentiment"] | {"epochs": 99}}
+    Applications({}, plans).save(path)
+    with pytest.raises(ValueError, match="has sentiment by another plan"):
+        applications.record(path, names=(), resume=True)
+
+
+@pytest.mark.parametrize("name", applications.PLANS)
+def test_the_groups_are_the_test(name: str) -> None:
+    parts, groups = applications.data(name)
+    assert [pair for group in groups.values() for pair in group] == list(parts.test)
+    assert len(parts.train) <= applications.PLANS[name]["count"]
+
+
 def test_a_table_has_means_and_ranges() -> None:
     measured = [
         Measured("sentiment", "fine-tuned", seed, {"a": 0.5 + 0.1 * seed, "b": 1.0})
