@@ -13,6 +13,8 @@ from torch import nn
 from gptlab.config import GPTConfig, Norm
 from gptlab.freezing import frozen_rows
 from gptlab.runtime.checks import real_number, whole_number
+from gptlab.runtime.device import has_bfloat16
+from gptlab.runtime.muon import Float32Muon
 
 #: Peak learning rates for models up to 128 wide, from `python -m gptlab.experiments rates`.
 #: Pre-norm at 3e-3 to 8e-3 ended within the spread of its seeds; the lowest of them is the safest
@@ -203,5 +205,6 @@ def make_optimizers(model: nn.Module, settings: TrainSettings) -> Sequence[torch
     )
     if not inner:
         return [adamw]
-    muon = torch.optim.Muon(inner, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
+    kind = torch.optim.Muon if has_bfloat16(inner[0].device.type) else Float32Muon
+    muon = kind(inner, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
     return [muon, adamw]

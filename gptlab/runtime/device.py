@@ -80,7 +80,7 @@ def choose(
         raise ValueError(f"precision is {precision!r}; choose one of {', '.join(PRECISIONS)}.")
     chosen, reason = find_device(device)
     kind = chosen.type
-    gains = _has_bfloat16(kind) and (kind == "cuda" or n_embd >= _WIDE)
+    gains = has_bfloat16(kind) and (kind == "cuda" or n_embd >= _WIDE)
     if precision == "auto":
         precision = "bfloat16" if gains else "float32"
     if compile is None:
@@ -138,7 +138,7 @@ def describe_device(device: torch.device) -> str:
     return "Apple GPU" if device.type == "mps" else f"CPU with {torch.get_num_threads()} threads"
 
 
-def _has_bfloat16(kind: str) -> bool:
+def has_bfloat16(kind: str) -> bool:
     """Whether the processor multiplies bfloat16 matrices itself; others only imitate it."""
     if kind == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
