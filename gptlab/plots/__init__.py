@@ -1,6 +1,7 @@
 """Still pictures, by subject: data in, a `Picture` out. Nothing here trains, measures or moves."""
 
 from gptlab.plots.attention import attention_grid, attention_map, attention_steps
+from gptlab.plots.chapters import chapter_map
 from gptlab.plots.configs import config_changes
 from gptlab.plots.diagram import gpt_diagram
 from gptlab.plots.film import training_film
@@ -28,6 +29,7 @@ __all__ = [
     "attention_grid",
     "attention_map",
     "attention_steps",
+    "chapter_map",
     "config_changes",
     "cost_by_length",
     "depth_curves",

@@ -96,6 +96,14 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
     "attention_steps": lambda names: plots.attention_steps(
         {names[0]: weights().log(), names[1]: weights()}, names[:5]
     ),
+    "chapter_map": lambda names: plots.chapter_map(
+        [
+            plots.chapters.Chapter(str(i), name, 45, tuple(str(j) for j in range(i)[-1:]))
+            for i, name in enumerate(names)
+        ],
+        ["0"],
+        names[0],
+    ),
     "config_changes": lambda names: plots.config_changes(
         {name: preset(f"gpt{i % 3 + 1}-tiny") for i, name in enumerate(names)}, names[0]
     ),
