@@ -20,6 +20,7 @@ ORDER = [
     "runtime.checks",
     "config",
     "papers",
+    "costs",
     "attention",
     "runtime",
     "show",
