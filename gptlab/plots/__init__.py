@@ -3,6 +3,7 @@
 from gptlab.plots.attention import attention_grid, attention_map, attention_steps
 from gptlab.plots.chapters import chapter_map
 from gptlab.plots.configs import config_changes
+from gptlab.plots.costs import memory_bars
 from gptlab.plots.diagram import gpt_diagram
 from gptlab.plots.film import training_film
 from gptlab.plots.in_context import examples_curve, shots_bars, sudden_fall
@@ -45,6 +46,7 @@ __all__ = [
     "loss_curves",
     "losses_by_place",
     "mask_map",
+    "memory_bars",
     "next_token_bars",
     "operation_shares",
     "parameter_bars",

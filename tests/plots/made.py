@@ -149,6 +149,11 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
         levels={name: 1.0 for name in names},
     ),
     "mask_map": lambda names: plots.mask_map(causal_mask(4), title=names[0]),
+    "memory_bars": lambda names: plots.memory_bars(
+        {name: 10.0 ** (i + 3) for i, name in enumerate(names)},
+        {names[0]: 8e9, "another": 1e4},
+        names[0],
+    ),
     "next_token_bars": lambda names: plots.next_token_bars(
         torch.arange(1, 6) / 15, names[:5], title=names[0]
     ),
