@@ -3,7 +3,7 @@
 from gptlab.plots.attention import attention_grid, attention_map, attention_steps
 from gptlab.plots.chapters import chapter_map
 from gptlab.plots.configs import config_changes
-from gptlab.plots.costs import memory_bars
+from gptlab.plots.costs import memory_bars, operations_by_length
 from gptlab.plots.diagram import gpt_diagram
 from gptlab.plots.film import training_film
 from gptlab.plots.in_context import examples_curve, shots_bars, sudden_fall
@@ -49,6 +49,7 @@ __all__ = [
     "memory_bars",
     "next_token_bars",
     "operation_shares",
+    "operations_by_length",
     "parameter_bars",
     "rate_sweep",
     "reach_map",

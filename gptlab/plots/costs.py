@@ -1,9 +1,12 @@
-"""Picture of the memory that a model takes, beside what processors have."""
+"""Pictures of what a model costs: memory beside what processors have, operations by length."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import numpy as np
+
+from gptlab.plots.curves import curve, finish
 from gptlab.show.picture import COLOURS, LINES, Picture, new_figure
 
 _UNITS = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
@@ -47,6 +50,38 @@ def memory_bars(
     listed = ", ".join(f"{part} {_size(value)}" for part, value in bars.items())
     has = ", ".join(f"{who} {_size(limit)}" for who, limit in limits.items())
     return Picture(figure, f"{told}. Memory: {listed}. There is: {has}.")
+
+
+def operations_by_length(
+    lengths: Sequence[int], operations: Mapping[str, Sequence[float]]
+) -> Picture:
+    """Draw the operations a token takes against the length of the text, logarithmic.
+
+    Args:
+        lengths: numbers of tokens, growing.
+        operations: {which model: operations a token at each length}.
+    """
+    figure, axes = new_figure(7, 4.2)
+    ax = axes[0, 0]
+    lines = [
+        curve(ax, i, lengths, np.array([values]), name)
+        for i, (name, values) in enumerate(operations.items())
+    ]
+    grown = ", ".join(f"{name} ×{v[-1] / v[0]:.1f}" for name, v in operations.items())
+    said = f"A token costs from {lengths[0]:,} to {lengths[-1]:,} tokens: {grown}"
+    finish(
+        ax,
+        lines,
+        xscale="log",
+        yscale="log",
+        xlabel="tokens in the text",
+        ylabel="operations a token",
+        title=said,
+    )
+    ax.set_xticks(lengths, [f"{length:,}" for length in lengths])
+    ax.minorticks_off()
+    first = ", ".join(f"{name} {v[0]:.2g}" for name, v in operations.items())
+    return Picture(figure, f"{said}. At {lengths[0]:,} tokens: {first} operations.")
 
 
 def _size(value: float) -> str:

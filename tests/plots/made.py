@@ -160,6 +160,9 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
     "operation_shares": lambda names: plots.operation_shares(
         {name: i + 1.0 for i, name in enumerate(names)}, 3, names[0]
     ),
+    "operations_by_length": lambda names: plots.operations_by_length(
+        [8, 64, 512], {name: [1e6, 2e6, 9e6 + i] for i, name in enumerate(names)}
+    ),
     "parameter_bars": lambda names: plots.parameter_bars(preset("gpt1-tiny"), names[0]),
     "rate_sweep": lambda names: plots.rate_sweep(
         results(
