@@ -9,7 +9,15 @@ from __future__ import annotations
 from importlib.resources import as_file
 
 from gptlab.data import DATA
-from gptlab.experiments import applications, in_context, successors, transfer, which_package
+from gptlab.experiments import (
+    applications,
+    fairness,
+    in_context,
+    memorisation,
+    successors,
+    transfer,
+    which_package,
+)
 from gptlab.experiments.depth import DEPTH, block_gradient_norms, depth, watch_gradients
 from gptlab.experiments.generations import (
     GENERATION_RATES,
@@ -33,9 +41,11 @@ __all__ = [
     "at_equal_tokens",
     "block_gradient_norms",
     "depth",
+    "fairness",
     "generations",
     "in_context",
     "ladder",
+    "memorisation",
     "rates",
     "results",
     "sizes",
