@@ -6,12 +6,14 @@ from gptlab.plots.configs import config_changes
 from gptlab.plots.costs import memory_bars, operations_by_length
 from gptlab.plots.diagram import gpt_diagram
 from gptlab.plots.film import training_film
+from gptlab.plots.heads import head_map, weight_and_effect
 from gptlab.plots.in_context import examples_curve, shots_bars, sudden_fall
 from gptlab.plots.labels import label_bars, label_by_word, label_learning
 from gptlab.plots.lens import lens_grid, stream_by_depth, writer_bars
 from gptlab.plots.losses import depth_curves, ladder_steps, loss_curves, losses_by_place
 from gptlab.plots.masks import mask_map, reach_map
 from gptlab.plots.model import gradient_norms, parameter_bars, stream_growth, weights_moved
+from gptlab.plots.planted import bias_by_way, exposure_by_count
 from gptlab.plots.predictions import next_token_bars
 from gptlab.plots.profiling import operation_shares
 from gptlab.plots.rates import rate_sweep
@@ -30,13 +32,16 @@ __all__ = [
     "attention_grid",
     "attention_map",
     "attention_steps",
+    "bias_by_way",
     "chapter_map",
     "config_changes",
     "cost_by_length",
     "depth_curves",
     "examples_curve",
+    "exposure_by_count",
     "gpt_diagram",
     "gradient_norms",
+    "head_map",
     "label_bars",
     "label_by_word",
     "label_learning",
@@ -62,6 +67,7 @@ __all__ = [
     "stream_growth",
     "sudden_fall",
     "training_film",
+    "weight_and_effect",
     "weights_moved",
     "writer_bars",
     "zero_shot_ratios",

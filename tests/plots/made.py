@@ -96,6 +96,9 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
     "attention_steps": lambda names: plots.attention_steps(
         {names[0]: weights().log(), names[1]: weights()}, names[:5]
     ),
+    "bias_by_way": lambda names: plots.bias_by_way(
+        {name: [0.5, 1.5 + i] for i, name in enumerate(names)}, 2.0, names[0]
+    ),
     "chapter_map": lambda names: plots.chapter_map(
         [
             plots.chapters.Chapter(str(i), name, 45, tuple(str(j) for j in range(i)[-1:]))
@@ -113,6 +116,12 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
     "depth_curves": lambda names: plots.depth_curves(
         depth_results(names[:2]), title=names[0], levels={name: 1.0 for name in names}
     ),
+    "exposure_by_count": lambda names: plots.exposure_by_count(
+        {name: {0: [1.0, 2.0], 4: [3.0, 9.0 + i]} for i, name in enumerate(names)},
+        13.3,
+        1.4,
+        names[0],
+    ),
     "gpt_diagram": lambda names: plots.gpt_diagram(preset("gpt1-tiny"), names[0]),
     "examples_curve": lambda names: plots.examples_curve(
         {name: [0.1, 0.5 + i / 10, 0.9] for i, name in enumerate(names)}, 0.1, title=names[0]
@@ -129,6 +138,7 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
         2,
         title=names[0],
     ),
+    "head_map": lambda names: plots.head_map(torch.arange(8.0).view(2, 4) - 3, *names[:2]),
     "ladder_steps": lambda names: plots.ladder_steps(
         results({name: [2.0 - i, 2.1 - i] for i, name in enumerate(names)}),
         levels={name: 1.0 for name in names},
@@ -202,6 +212,9 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
         },
         {name: 1.0 for name in names},
         title=names[0],
+    ),
+    "weight_and_effect": lambda names: plots.weight_and_effect(
+        torch.arange(8.0).view(2, 4) / 8, torch.arange(8.0).view(2, 4), 0.3, (0.1, 0.5)
     ),
     "weights_moved": lambda names: plots.weights_moved(
         {name: {part: 0.1 * i for part in names[:2]} for i, name in enumerate(names)}, names[0]
