@@ -12,6 +12,7 @@ import inspect
 import traceback
 from collections.abc import Callable
 from functools import partial, wraps
+from numbers import Real
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -126,7 +127,7 @@ def number(value: Any) -> float:
     """Return the value as a float, or say that it is no number."""
     if isinstance(value, Tensor) and value.numel() == 1:
         value = value.item()
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, Real):  # numpy's are
         raise Wrong(f"The answer should be a number, not {type(value).__name__}.")
     return float(value)
 
