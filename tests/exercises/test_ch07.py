@@ -83,7 +83,7 @@ def whole(values, draws, seed):  # type: ignore[no-untyped-def]
         (ch07.rank_correlation, pearson, "correlation of the values"),
         (ch07.rank_correlation, lambda x, y: pearson(x.argsort(), y.argsort()), "argsort says"),
         (ch07.rank_correlation, lambda x, y: pearson(places(x), places(-y)), "sign is turned"),
-        (ch07.rank_correlation, lambda x, y: by_gaps(x, y, factor=1), "factor is missing"),
+        (ch07.rank_correlation, lambda x, y: by_gaps(x, y, factor=1), "factor 6"),
         (ch07.rank_correlation, lambda x, y: by_gaps(x, y, power=1), "squared before"),
         (ch07.rank_correlation, lambda x, y: by_gaps(x, y) ** 2, "its square"),
         (ch07.rank_correlation, lambda x, y: 0.123, "its place in its own order"),
