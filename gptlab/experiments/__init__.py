@@ -19,7 +19,7 @@ from gptlab.experiments.generations import (
     ladder,
 )
 from gptlab.experiments.rates import RATES, RATES_WIDE, rates
-from gptlab.experiments.scaling import AMOUNTS, SIZES_AT_500K, amounts, sizes
+from gptlab.experiments.scaling import GRID, grid
 from gptlab.experiments.terms import SHARED_RATE, Experiment, at_equal_tokens
 from gptlab.results import Results
 
@@ -28,17 +28,16 @@ __all__ = [
     "RECORDED",
     "SHARED_RATE",
     "Experiment",
-    "amounts",
     "applications",
     "at_equal_tokens",
     "block_gradient_norms",
     "depth",
     "generations",
+    "grid",
     "in_context",
     "ladder",
     "rates",
     "results",
-    "sizes",
     "transfer",
     "watch_gradients",
     "which_package",
@@ -52,8 +51,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         GENERATION_RATES,
         LADDER,
         DEPTH,
-        SIZES_AT_500K,
-        AMOUNTS,
+        GRID,
         RATES,
         RATES_WIDE,
     )
