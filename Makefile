@@ -8,7 +8,7 @@
 # PYTEST_FLAGS="-k bpe"     what else `make test` tells pytest
 
 PY := .venv/bin/python
-FIRST := notebooks/03_1_transformer.ipynb
+FIRST := notebooks/00_start_here.ipynb
 # As root, as in a container, JupyterLab asks to be told that this is meant.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 

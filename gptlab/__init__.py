@@ -16,7 +16,17 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from gptlab import attention, compare, experiments, explorers, heads, huggingface, plots, tasks
+    from gptlab import (
+        attention,
+        compare,
+        costs,
+        experiments,
+        explorers,
+        heads,
+        huggingface,
+        plots,
+        tasks,
+    )
     from gptlab.attention import attend, causal_mask
     from gptlab.checkpoints import load_bundled, load_model
     from gptlab.config import GPTConfig, preset
@@ -77,6 +87,7 @@ _HOME = {
 _ROOMS = (
     "attention",
     "compare",
+    "costs",
     "experiments",
     "explorers",
     "heads",
@@ -105,6 +116,7 @@ __all__ = [
     "baselines",
     "causal_mask",
     "compare",
+    "costs",
     "describe",
     "evaluate",
     "experiments",

@@ -1,4 +1,4 @@
-"""`python -m gptlab train | compare | generate | finetune | predict`: a contract for scripts.
+"""`python -m gptlab COMMAND`, for scripts: train, compare, generate, finetune, predict, check.
 
 Progress goes to standard error. The last line of standard output of `train`, `compare` and
 `finetune` is one JSON object. Exit codes: 0 done, 1 the run failed, 2 wrong arguments or input, 130
@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from gptlab.commands import compare, finetune, generate, predict, train
+from gptlab.commands import check, compare, finetune, generate, predict, train
 from gptlab.commands.options import DONE, FAILED, STOPPED, WRONG, is_utf8
 
 COMMANDS = {
@@ -22,6 +22,7 @@ COMMANDS = {
     "generate": generate,
     "finetune": finetune,
     "predict": predict,
+    "check": check,
 }
 
 

@@ -20,6 +20,7 @@ ORDER = [
     "runtime.checks",
     "config",
     "papers",
+    "costs",
     "attention",
     "runtime",
     "show",
@@ -172,5 +173,5 @@ def test_a_name_is_never_two_things() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     rooms = {"attention", "compare", "experiments", "explorers", "heads", "huggingface", "plots"}
-    rooms |= {"tasks"}
+    rooms |= {"costs", "tasks"}
     assert set(done.stdout.split()) == rooms

@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib.resources import as_file
 
 from gptlab.data import DATA
-from gptlab.experiments import applications, in_context, transfer, which_package
+from gptlab.experiments import applications, in_context, successors, transfer, which_package
 from gptlab.experiments.depth import DEPTH, block_gradient_norms, depth, watch_gradients
 from gptlab.experiments.generations import (
     GENERATION_RATES,
@@ -38,6 +38,7 @@ __all__ = [
     "ladder",
     "rates",
     "results",
+    "successors",
     "transfer",
     "watch_gradients",
     "which_package",

@@ -3,9 +3,9 @@
 NAME is "model", "in-context" (a small model that learns from examples in its context, with its
 curves; a minute), "which-package" (fine-tuning by number of labels; five minutes), "transfer"
 (what fine-tuning takes over and loses; half an hour), "applications" (each by baselines, a prompt
-and fine-tuning; an hour) or an experiment's. Most take 10 to 60 minutes
-on two CPU cores. Results are saved after each run; what was stopped goes on with --resume, the
-model's training by itself.
+and fine-tuning; two hours), "successors" (what came after GPT-3; half an hour) or an experiment's.
+Most take 10 to 60 minutes on two CPU cores. Results are saved after each run; what was stopped goes
+on with --resume, the model's training by itself.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from gptlab.experiments import (
     Experiment,
     applications,
     in_context,
+    successors,
     transfer,
     which_package,
 )
@@ -31,7 +32,7 @@ from gptlab.experiments.bundled_model import train_bundled
 from gptlab.results import Results
 
 #: Those with results of a kind of their own.
-OWN = ("which-package", "transfer", "applications")
+OWN = ("which-package", "transfer", "applications", "successors")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             transfer.record(path, seeds, resume=options.resume)
         case "applications":
             applications.record(path, seeds, resume=options.resume)
+        case "successors":
+            successors.record(path, seeds, resume=options.resume)
         case name:
             _compare(EXPERIMENTS[name], path, seeds, options.resume)
     return 0

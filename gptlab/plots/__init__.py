@@ -1,7 +1,9 @@
 """Still pictures, by subject: data in, a `Picture` out. Nothing here trains, measures or moves."""
 
 from gptlab.plots.attention import attention_grid, attention_map, attention_steps
+from gptlab.plots.chapters import chapter_map
 from gptlab.plots.configs import config_changes
+from gptlab.plots.costs import memory_bars
 from gptlab.plots.diagram import gpt_diagram
 from gptlab.plots.film import training_film
 from gptlab.plots.in_context import examples_curve, shots_bars, sudden_fall
@@ -28,6 +30,7 @@ __all__ = [
     "attention_grid",
     "attention_map",
     "attention_steps",
+    "chapter_map",
     "config_changes",
     "cost_by_length",
     "depth_curves",
@@ -43,6 +46,7 @@ __all__ = [
     "loss_curves",
     "losses_by_place",
     "mask_map",
+    "memory_bars",
     "next_token_bars",
     "operation_shares",
     "parameter_bars",

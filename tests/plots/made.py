@@ -96,6 +96,14 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
     "attention_steps": lambda names: plots.attention_steps(
         {names[0]: weights().log(), names[1]: weights()}, names[:5]
     ),
+    "chapter_map": lambda names: plots.chapter_map(
+        [
+            plots.chapters.Chapter(str(i), name, 45, tuple(str(j) for j in range(i)[-1:]))
+            for i, name in enumerate(names)
+        ],
+        ["0"],
+        names[0],
+    ),
     "config_changes": lambda names: plots.config_changes(
         {name: preset(f"gpt{i % 3 + 1}-tiny") for i, name in enumerate(names)}, names[0]
     ),
@@ -141,6 +149,11 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
         levels={name: 1.0 for name in names},
     ),
     "mask_map": lambda names: plots.mask_map(causal_mask(4), title=names[0]),
+    "memory_bars": lambda names: plots.memory_bars(
+        {name: 10.0 ** (i + 3) for i, name in enumerate(names)},
+        {names[0]: 8e9, "another": 1e4},
+        names[0],
+    ),
     "next_token_bars": lambda names: plots.next_token_bars(
         torch.arange(1, 6) / 15, names[:5], title=names[0]
     ),
