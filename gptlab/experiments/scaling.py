@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 from gptlab.compare import Variant
 from gptlab.config import GPTConfig, preset
+from gptlab.costs import training_operations
 from gptlab.experiments.terms import Experiment, at_equal_tokens
+from gptlab.results import Results
 from gptlab.settings import TrainSettings
 
 #: Depth and width of the recorded models; a head is 16 wide in all of them.
@@ -57,6 +62,67 @@ def _config(vocab_size: int, n_layer: int, n_embd: int) -> GPTConfig:
         n_head=n_embd // 16,
         n_ctx=64,
     )
+
+
+@dataclass(frozen=True)
+class Point:
+    """One size that has read so many tokens, mean over its seeds.
+
+    Attributes:
+        shape: its name, such as "4 × 128".
+        parameters: without embeddings, as Kaplan et al. 2020 count them.
+        tokens: read in training.
+        operations: made in training; see `gptlab.costs`.
+        loss: on validation text, in nats per token.
+    """
+
+    shape: str
+    parameters: int
+    tokens: int
+    operations: float
+    loss: float
+
+
+def points(results: Results) -> list[Point]:
+    """Return what was measured of `grid`, a point a variant that has runs, the cheapest first."""
+    found = []
+    for name in results.with_runs():
+        config = GPTConfig.from_dict(results.variants[name]["config"])
+        run = results.of(name)[0]
+        found.append(
+            Point(
+                f"{config.n_layer} × {config.n_embd}",
+                run.body_parameters,
+                run.tokens,
+                training_operations(config, run.tokens),
+                results.mean_sd(name)[0],
+            )
+        )
+    return sorted(found, key=lambda point: point.operations)
+
+
+def frontier(found: Sequence[Point]) -> list[Point]:
+    """Return the points that no cheaper one is as good as, the cheapest first."""
+    best: list[Point] = []
+    for point in sorted(found, key=lambda point: (point.operations, point.loss)):
+        if not best or point.loss < best[-1].loss:
+            best.append(point)
+    return best
+
+
+def exponents(found: Sequence[Point], x: str) -> list[tuple[Point, Point, float]]:
+    """Return neighbours along x, each with the exponent a of loss ∝ x^(-a) between the two.
+
+    Args:
+        found: points of different x.
+        x: "parameters", "tokens" or "operations".
+    """
+    found = sorted(found, key=lambda point: getattr(point, x))
+    return [
+        (one, other, math.log(one.loss / other.loss) / math.log(further))
+        for one, other in pairwise(found)
+        for further in [getattr(other, x) / getattr(one, x)]
+    ]
 
 
 GRID = Experiment("grid", "bpe", grid)
