@@ -96,19 +96,6 @@ class Run:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class PowerLaw:
-    """L = (scale / x)^exponent, fitted to logarithms, with the exponent's standard error."""
-
-    exponent: float
-    error: float
-    scale: float
-
-    def __call__(self, x: float) -> float:
-        """Return the loss the law gives at x."""
-        return (self.scale / x) ** self.exponent
-
-
 @dataclass
 class Results:
     """Everything an experiment measured, and what can be said of it.
@@ -210,19 +197,6 @@ class Results:
             ],
             rows,
         )
-
-    def power_law(self, x: str, what: str = "val_loss") -> PowerLaw:
-        """Fit L = (scale / x)^exponent through all runs, x being "body_parameters" or "tokens".
-
-        Raises:
-            ValueError: with fewer than three different x.
-        """
-        points = [(getattr(run, x), getattr(run, what)) for run in self.runs]
-        if len({p[0] for p in points}) < 3:
-            raise ValueError(f"a power law needs at least 3 different {x}; give more variants.")
-        log_x, log_loss = np.log(np.array(points, dtype=float)).T
-        (slope, offset), covariance = np.polyfit(log_x, log_loss, 1, cov=True)
-        return PowerLaw(float(-slope), float(np.sqrt(covariance[0, 0])), math.exp(-offset / slope))
 
     def save(self, path: Path | str) -> None:
         """Write everything as JSON, whole or not at all."""

@@ -37,16 +37,6 @@ def test_the_interval_covers_what_it_says() -> None:
     assert 30 <= wrong <= 70
 
 
-def test_power_law_is_recovered() -> None:
-    tokens = {f"{n}": n for n in (10, 100, 1000, 10_000)}
-    losses = {name: [(5e4 / n) ** 0.3] * 2 for name, n in tokens.items()}
-    law = made_up(losses, tokens).power_law("tokens")
-    assert law.exponent == pytest.approx(0.3) and law.scale == pytest.approx(5e4)
-    assert law.error < 1e-6 and law(100) == pytest.approx(500**0.3)
-    with pytest.raises(ValueError, match="at least 3"):
-        made_up({"a": [1.0], "b": [2.0]}).power_law("tokens")
-
-
 def test_file_round_trip(tmp_path: Path) -> None:
     results = made_up({"a": [1.9, 2.0], "b": [1.4, 1.5]})
     results.save(tmp_path / "deep" / "results.json")

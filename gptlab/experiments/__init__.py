@@ -27,7 +27,7 @@ from gptlab.experiments.generations import (
     ladder,
 )
 from gptlab.experiments.rates import RATES, RATES_WIDE, rates
-from gptlab.experiments.scaling import AMOUNTS, SIZES_AT_500K, amounts, sizes
+from gptlab.experiments.scaling import GRID, grid
 from gptlab.experiments.terms import SHARED_RATE, Experiment, at_equal_tokens
 from gptlab.results import Results
 
@@ -36,19 +36,18 @@ __all__ = [
     "RECORDED",
     "SHARED_RATE",
     "Experiment",
-    "amounts",
     "applications",
     "at_equal_tokens",
     "block_gradient_norms",
     "depth",
     "fairness",
     "generations",
+    "grid",
     "in_context",
     "ladder",
     "memorisation",
     "rates",
     "results",
-    "sizes",
     "successors",
     "transfer",
     "watch_gradients",
@@ -63,8 +62,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         GENERATION_RATES,
         LADDER,
         DEPTH,
-        SIZES_AT_500K,
-        AMOUNTS,
+        GRID,
         RATES,
         RATES_WIDE,
     )

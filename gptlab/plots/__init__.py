@@ -18,7 +18,7 @@ from gptlab.plots.predictions import next_token_bars
 from gptlab.plots.profiling import operation_shares
 from gptlab.plots.rates import rate_sweep
 from gptlab.plots.reliability import reliability_curve
-from gptlab.plots.scaling import scaling_law
+from gptlab.plots.scaling import loss_by_compute
 from gptlab.plots.schedule import learning_rates
 from gptlab.plots.scores import arrows, score_variance, softmax_sharpness
 from gptlab.plots.timing import cost_by_length
@@ -48,6 +48,7 @@ __all__ = [
     "ladder_steps",
     "learning_rates",
     "lens_grid",
+    "loss_by_compute",
     "loss_curves",
     "losses_by_place",
     "mask_map",
@@ -59,7 +60,6 @@ __all__ = [
     "rate_sweep",
     "reach_map",
     "reliability_curve",
-    "scaling_law",
     "score_variance",
     "shots_bars",
     "softmax_sharpness",

@@ -1,73 +1,80 @@
-"""Picture of a scaling law: loss against size or data, with the power law fitted to it."""
+"""Picture of what scale does: loss against compute, a line a size, and the frontier of them all."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
-from gptlab.plots.curves import LOSSES, finish, level_lines, levels_in_words
-from gptlab.results import Results
-from gptlab.show.picture import COLOURS, LINES, Picture, new_figure
+from gptlab.experiments.scaling import Point, frontier
+from gptlab.plots.curves import LOSSES, curve, finish, level_lines, levels_in_words
+from gptlab.show.picture import Picture, new_figure
 
-_AXES = {"body_parameters": "parameters without embeddings", "tokens": "training tokens"}
+_STAR = {"marker": "*", "markersize": 15, "linestyle": "none", "color": "0.1", "zorder": 4}
 
 
-def scaling_law(
-    results: Results,
-    x: str = "body_parameters",
-    published: float | None = None,
-    title: str = "",
+def loss_by_compute(
+    points: Sequence[Point],
     levels: Mapping[str, float] | None = None,
+    added: Sequence[Point] = (),
+    title: str = "",
 ) -> Picture:
-    """Draw the loss against size or data on logarithmic axes, with the fitted power law.
+    """Draw the loss against the operations of training on logarithmic axes.
 
     Args:
-        results: of `gptlab.experiments.sizes` or `amounts`.
-        x: "body_parameters" (without embeddings) or "tokens".
-        published: the literature's exponent, drawn as a second line through the middle point.
-        title: the finding.
-        levels: {name: loss} of what needs no training, in nats per token; by default the results'
-            own baselines.
+        points: of `gptlab.experiments.scaling.points`; those of one shape make a line.
+        levels: {name: loss} of what needs no training, in nats per token.
+        added: points of the reader's own, drawn as stars; the frontier is that of ``points``.
+        title: by default which sizes are on the frontier at its two ends.
     """
-    levels = results.levels() if levels is None else levels
-    law = results.power_law(x)
-    points = np.array([(getattr(run, x), run.val_loss) for run in results.runs], dtype=float)
-    ends = np.geomspace(points[:, 0].min(), points[:, 0].max(), 50)
-    figure, axes = new_figure(7, 4.4)
+    levels = levels or {}
+    best = frontier(points)
+    figure, axes = new_figure(7.5, 4.8)
     ax = axes[0, 0]
-    lines = ax.plot(*points.T, "o", color=COLOURS[0], label="one run", zorder=3)
-    said = f"Fitted exponent {law.exponent:.3f} ± {law.error:.3f}"
-    lines += ax.plot(
-        ends,
-        [law(v) for v in ends],
-        color=COLOURS[1],
-        label=f"fit: exponent {law.exponent:.3f} ± {law.error:.3f}",
+    (way,) = ax.plot(
+        [point.operations for point in best],
+        [point.loss for point in best],
+        color="0.75",
+        linewidth=7,
+        solid_capstyle="round",
+        label="the frontier",
+        zorder=0,
     )
-    if published is not None:
-        middle = np.exp(np.log(points[:, 0]).mean())
-        line = law(middle) * (middle / ends) ** published
-        label = f"published exponent {published}"
-        lines += ax.plot(ends, line, color=COLOURS[6], linestyle=LINES[1], label=label)
-        said += f", published {published}"
+    lines = [way]
+    for i, shape in enumerate(dict.fromkeys(point.shape for point in points)):
+        of_shape = [point for point in points if point.shape == shape]
+        losses = np.array([[point.loss for point in of_shape]])
+        lines.append(curve(ax, i, [point.operations for point in of_shape], losses, shape))
+    if added:
+        lines += ax.plot(
+            [point.operations for point in added],
+            [point.loss for point in added],
+            label="yours",
+            **_STAR,
+        )
     lines += level_lines(ax, levels)
+    ends = f"from {best[0].shape} to {best[-1].shape}"
+    told = f"The more compute, the larger the size that pays: {ends}"
+    if best[0].shape == best[-1].shape:
+        told = f"{best[0].shape} is the size that pays at every amount of compute here"
     finish(
         ax,
         lines,
         xscale="log",
         yscale="log",
-        xlabel=_AXES[x],
+        xlabel="operations in training",
         ylabel=LOSSES["val_loss"],
-        title=title or said,
+        title=title or told,
     )
-    ax.xaxis.set_minor_formatter(NullFormatter())  # their labels would overlap
     # Losses span less than a decade, where powers of ten would be one tick or none.
     ax.yaxis.set_major_locator(MaxNLocator(6))
     ax.yaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_formatter("{x:g}")
-    ax.grid(alpha=0.3, which="both")
+    along = "; ".join(f"{p.shape} with {p.tokens:,} tokens {p.loss:.2f}" for p in best)
+    yours = "".join(f" Yours: {p.shape} with {p.tokens:,} tokens {p.loss:.2f}." for p in added)
     return Picture(
         figure,
-        f"Loss against {_AXES[x]}, logarithmic. {said}.{levels_in_words(levels)}",
+        f"Loss against the operations of training, logarithmic. The frontier: {along}.{yours}"
+        f"{levels_in_words(levels)}",
     )

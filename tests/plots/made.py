@@ -8,6 +8,7 @@ import torch
 from gptlab import plots
 from gptlab.attention import causal_mask
 from gptlab.config import preset
+from gptlab.experiments.scaling import Point
 from gptlab.papers import PaperScore
 from gptlab.results import History, Results, Run
 from gptlab.settings import TrainSettings
@@ -70,10 +71,13 @@ def depth_results(names: Sequence[str] = ("post", "pre")) -> Results:
     return made
 
 
-def sweep_results(exponent: float = 0.3) -> Results:
-    """Results that follow a power law of the number of tokens."""
-    tokens = {str(n): n for n in (10, 100, 1000)}
-    return results({name: [(5e4 / n) ** exponent] for name, n in tokens.items()}, tokens)
+def sweep(shapes: Sequence[str] = ("1 × 32",), exponent: float = 0.3) -> list[Point]:
+    """Points that follow a power law of the number of tokens, the same for every shape."""
+    return [
+        Point(shape, 10, n, 1e6 * n * (i + 1), (5e4 / n) ** exponent)
+        for i, shape in enumerate(shapes)
+        for n in (10, 100, 1000)
+    ]
 
 
 #: name of the picture function -> a picture whose every name and title is one of those given (at
@@ -149,6 +153,9 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
     "learning_rates": lambda names: plots.learning_rates(
         TrainSettings(20, learning_rate=1e-3, warmup=5), title=names[0]
     ),
+    "loss_by_compute": lambda names: plots.loss_by_compute(
+        sweep(names), {name: 9.0 for name in names}, sweep(names)[:1], names[0]
+    ),
     "loss_curves": lambda names: plots.loss_curves(
         results({name: [2.0 + i, 2.1 + i] for i, name in enumerate(names)}),
         levels={name: 1.0 for name in names},
@@ -187,9 +194,6 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
     "reach_map": lambda names: plots.reach_map(preset("gpt3-tiny"), title=names[0]),
     "reliability_curve": lambda names: plots.reliability_curve(
         {name: ([0.55, 0.95, 1.0], [True, False, True]) for name in names}, title=names[0]
-    ),
-    "scaling_law": lambda names: plots.scaling_law(
-        sweep_results(), "tokens", 0.1, title=names[0], levels={name: 9.0 for name in names}
     ),
     "score_variance": lambda names: plots.score_variance([1, 10, 100], samples=100),
     "shots_bars": lambda names: plots.shots_bars(

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from gptlab import plots
 from gptlab.show.picture import Picture
-from tests.plots.made import depth_results, history, results, sweep_results
+from tests.plots.made import depth_results, history, results, sweep
 
 THREE = {"GPT-1": [2.0, 2.1], "GPT-2": [1.5, 1.6], "$": [1.5, 1.62]}
 
@@ -85,7 +85,7 @@ LEVELS = {"bigram": 4.0, "uniform": 7.0}
         (lambda **levels: plots.loss_curves(results(THREE), **levels), 1),
         (lambda **levels: plots.ladder_steps(results(THREE), "val_loss", **levels), 0),
         (lambda **levels: plots.depth_curves(depth_results(), **levels), 1),
-        (lambda **levels: plots.scaling_law(sweep_results(), "tokens", **levels), 1),
+        (lambda **levels: plots.loss_by_compute(sweep(), **levels), 1),
     ],
 )
 def test_level_lines_cross_any_picture_of_losses(draw, loss_axis: int) -> None:  # type: ignore[no-untyped-def]
