@@ -51,6 +51,7 @@ def accuracy_curves(
     varied: str,
     levels: Mapping[str, float] | None = None,
     title: str = "",
+    measure: str = "accuracy",
 ) -> Picture:
     """Draw accuracy against what was varied, a line a way, with a band from worst to best seed.
 
@@ -61,6 +62,7 @@ def accuracy_curves(
             largest value is more than ten times the smallest.
         levels: {name: accuracy} for level lines.
         title: the finding; by default where the first way begins and ends.
+        measure: what is drawn, if it is another share from 0 to 1.
     """
     levels = levels or {}
     figure, axes = new_figure(7.5, 4.2)
@@ -79,7 +81,7 @@ def accuracy_curves(
         ax,
         [*lines, *level_lines(ax, levels)],
         xlabel=varied,
-        ylabel="accuracy (0 to 1)",
+        ylabel=f"{measure} (0 to 1)",
         ylim=(0, 1.02),
         title=title or f"{first}: from {ends[0]:.2f} to {ends[1]:.2f}",
     )
@@ -88,5 +90,5 @@ def accuracy_curves(
         for name, by in accuracies.items()
     )
     return Picture(
-        figure, f"Mean accuracy over seeds by {varied}: {said}.{levels_in_words(levels)}"
+        figure, f"Mean {measure} over seeds by {varied}: {said}.{levels_in_words(levels)}"
     )
