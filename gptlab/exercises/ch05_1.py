@@ -17,6 +17,7 @@ from gptlab.generation import Sampling
 def top_p(answer: Any) -> str:
     """Check a function probabilities (V,), p → the fewest likeliest that reach p, summing to 1."""
     cases = (
+        ([0.1, 0.45, 0.05, 0.3, 0.1], 0.5),
         ([0.1, 0.45, 0.05, 0.3, 0.1], 0.7),
         ([0.1, 0.45, 0.05, 0.3, 0.1], 0.75),
         ([0.02, 0.9, 0.08], 0.5),
@@ -54,13 +55,13 @@ def _name_the_nucleus(given: Tensor, p: float, right: Tensor, found: Tensor) -> 
         ),
         "The sum runs from the unlikeliest up; begin with the likeliest.": _from_below(given, p),
     }
+    if not found.any():
+        raise Wrong("Nothing is kept. The likeliest token always stays.")
     if same(found, given):
         raise Wrong("The probabilities come back as they were, and nothing is left out.")
     for message, value in wrong.items():
         if same(found, value):
             raise Wrong(message)
-    if not found.any():
-        raise Wrong("Nothing is kept. The likeliest token always stays.")
 
 
 def _from_below(given: Tensor, p: float) -> Tensor:

@@ -42,7 +42,7 @@ from gptlab.tasks import (
 PLANS = {
     "sentiment": {"count": 2000, "epochs": 3, "shots": 4},
     "question-answering": {"count": 3000, "epochs": 3, "shots": 2},
-    "translation": {"count": 10_000, "epochs": 4, "shots": 4},
+    "translation": {"count": 10_000, "epochs": 3, "shots": 4},
     "summarization": {"count": 3000, "epochs": 1, "shots": 0},
 }
 #: Examples of each group that are tested, and of those the ones that a prompt is tried on.
