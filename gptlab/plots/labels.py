@@ -11,13 +11,16 @@ from gptlab.plots.curves import finish
 from gptlab.show.picture import COLOURS, Picture, new_figure, style
 
 
-def label_bars(probabilities: Tensor, labels: Sequence[str], title: str = "") -> Picture:
+def label_bars(
+    probabilities: Tensor, labels: Sequence[str], title: str = "", what: str = "probability"
+) -> Picture:
     """Draw the probability of each label, in the order given.
 
     Args:
-        probabilities: (n,), sums to 1.
+        probabilities: (n,), from 0 to 1.
         labels: their names.
-        title: the finding; by default the likeliest label.
+        title: the finding; by default the label with the longest bar.
+        what: the bars are, if not probabilities.
     """
     chances = probabilities.detach().cpu().tolist()
     rows = range(len(labels))  # not the names: two may be written alike
@@ -28,9 +31,9 @@ def label_bars(probabilities: Tensor, labels: Sequence[str], title: str = "") ->
     ax.set_yticks(rows, labels)
     ax.invert_yaxis()
     best = labels[chances.index(max(chances))]
-    ax.set(title=title or f"Likeliest: {best}", xlabel="probability", xlim=(0, 1.12))
+    ax.set(title=title or f"Likeliest: {best}", xlabel=what, xlim=(0, 1.12))
     told = ", ".join(f"{name} {p:.0%}" for name, p in zip(labels, chances, strict=True))
-    return Picture(figure, f"Probability of each label: {told}.")
+    return Picture(figure, f"{what.capitalize()} of each label: {told}.")
 
 
 def label_by_word(

@@ -28,9 +28,9 @@ _SENTENCE = re.compile(r"[A-Z`'\"][^.!?]{15,}[.!?](?=\s|$)")
 
 
 @cache
-def _summaries() -> tuple[tuple[Shot, ...], tuple[Shot, ...]]:
+def _summaries(sources: tuple[str, ...]) -> tuple[tuple[Shot, ...], tuple[Shot, ...]]:
     """Return (body, first line) of documents in the modules the model has read, and in others."""
-    read, unread = documentation.documents(SOURCES)
+    read, unread = documentation.documents(sources)
     of_unread = dict(_pairs(unread))
     # Methods that do the same in two modules say the same: what is tested shall be new.
     known = set(of_unread) | set(of_unread.values())
@@ -52,7 +52,9 @@ def _pairs(documents: list[str]) -> Iterator[Shot]:
             yield body, line
 
 
-def parts(count: int = 3000, tested: int = 300, seed: int = 1) -> Parts:
+def parts(
+    count: int = 3000, tested: int = 300, seed: int = 1, sources: tuple[str, ...] = SOURCES
+) -> Parts:
     """Return bodies and first lines: to learn from, to validate and to test on.
 
     Args:
@@ -60,10 +62,11 @@ def parts(count: int = 3000, tested: int = 300, seed: int = 1) -> Parts:
         tested: to test on, out of half of the modules that the model has not read; the other half
             is for validation.
         seed: decides which.
+        sources: whose documentation; see `gptlab.text.documentation.documents`.
     """
     whole_number("count", count, least=1)
     rng = np.random.default_rng(seed)
-    read, unread = _summaries()
+    read, unread = _summaries(sources)
     train = [read[i] for i in rng.permutation(len(read))[:count]]
     half = len(unread) // 2  # documents of a module follow each other
     test = [unread[half + i] for i in rng.permutation(len(unread) - half)[:tested]]
