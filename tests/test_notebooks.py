@@ -65,6 +65,51 @@ def test_its_words_stand_in_the_glossary(path: Path) -> None:
     assert not missing
 
 
+#: The sections of the article, by number and by the name that they have there.
+SECTIONS = """
+1.1 自然语言处理的挑战
+1.2 GPT系列模型的诞生
+1.3 GPT系列模型的演进
+2.1 Transformer模型
+2.2 预训练与微调
+2.3 GPT系列模型的联系与区别
+3.1 Transformer模型
+3.2 GPT-1模型
+3.3 GPT-2模型
+3.4 GPT-3模型
+4.1 GPT-2模型的预训练
+4.2 GPT-2模型的微调
+5 实际应用场景
+6 工具和资源推荐
+7 总结：未来发展趋势与挑战
+8.1 GPT系列模型的优点是什么？
+8.2 GPT系列模型的缺点是什么？
+8.3 如何使用GPT系列模型？
+8.4 GPT系列模型的未来发展趋势是什么？
+""".strip().splitlines()
+
+
+def headings() -> list[str]:
+    cells = (c for p in CHAPTERS for c in nbformat.read(p, as_version=4).cells)
+    lines = (line for c in cells if c.cell_type == "markdown" for line in c.source.splitlines())
+    return [line.lstrip("# ") for line in lines if line.startswith("#")]
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_section_of_the_article_is_a_heading(section: str) -> None:
+    number, _, name = section.partition(" ")
+    found = [one for one in headings() if re.match(rf"{re.escape(number)}(?!\d)", one)]
+    assert any(name in one for one in found), f"no heading has {section}; there is {found}"
+
+
+def test_each_chapter_leads_to_the_next() -> None:
+    """Its first cell links to the one before and to the one after, as the files are ordered."""
+    firsts = [nbformat.read(path, as_version=4).cells[0].source for path in CHAPTERS]
+    for i, first in enumerate(firsts):
+        for other in CHAPTERS[max(0, i - 1) : i] + CHAPTERS[i + 1 : i + 2]:
+            assert f"]({other.name})" in first, f"{CHAPTERS[i].name} does not link to {other.name}"
+
+
 def bindings(code: str) -> Iterator[tuple[str, str]]:
     """Yield the names a cell binds for the cells after it, and how: "loop", an import, or "new"."""
     todo: list[ast.AST] = list(ast.parse(code).body)

@@ -33,7 +33,7 @@ from gptlab.tokenizer import Tokenizer
 from gptlab.training import train
 
 #: How often the secrets stand in the text; 0 are those that are asked for and never stood there.
-COUNTS = (0, 1, 2, 4, 8, 16, 32, 64)
+COUNTS = (0, 1, 4, 16, 64, 128, 256, 512)
 #: Secrets of each count.
 EACH = 4
 DIGITS = 4
