@@ -33,7 +33,7 @@ def label_bars(
     best = labels[chances.index(max(chances))]
     ax.set(title=title or f"Likeliest: {best}", xlabel=what, xlim=(0, 1.12))
     told = ", ".join(f"{name} {p:.0%}" for name, p in zip(labels, chances, strict=True))
-    return Picture(figure, f"{what.capitalize()} of each label: {told}.")
+    return Picture(figure, f"{what[:1].upper()}{what[1:]} of each: {told}.")
 
 
 def label_by_word(
