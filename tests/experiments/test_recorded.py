@@ -40,7 +40,7 @@ def test_the_model_has_the_heads_that_its_card_names() -> None:
 def test_recorded_results_are_complete(name: str) -> None:
     results = experiments.results(name)
     # What only places a rate needs no spread.
-    seeds = {"rates-wide": 2, "generation-rates": 1}.get(name, 3)
+    seeds = {"rates-wide": 2, "generation-rates": 1, "grid": 1}.get(name, 3)
     assert all(len(results.of(variant)) >= seeds for variant in results.variants)
 
 
@@ -88,15 +88,16 @@ def test_every_way_to_fine_tune_was_measured_with_three_seeds() -> None:
         assert (one.bits_per_byte is not None) == whole
 
 
-def test_every_way_to_tell_praise_from_blame_was_measured_with_three_seeds() -> None:
-    results = applications.recorded()
-    asked = Counter((one.way, one.seed) for one in results.measured)
-    baselines = [(name, 0) for name in APPLICATIONS["sentiment"].baselines]
+@pytest.mark.parametrize("name", ["sentiment", "question-answering"])
+def test_every_way_of_an_application_was_measured_with_three_seeds(name: str) -> None:
+    measured = [one for one in applications.recorded().measured if one.application == name]
+    asked = Counter((one.way, one.seed) for one in measured)
+    baselines = [(baseline, 0) for baseline in APPLICATIONS[name].baselines]
     assert set(asked) == {*baselines, *((way, n) for way in applications.WAYS for n in (1, 2, 3))}
     assert set(asked.values()) == {1}
-    for one in results.measured:
-        if one.way in APPLICATIONS["sentiment"].baselines:  # can be had again in a second
-            again = applications.measure("sentiment", one.way, 0)
+    for one in measured:
+        if one.way in APPLICATIONS[name].baselines:  # can be had again in a second
+            again = applications.measure(name, one.way, 0)
             assert again is not None and again.scores == one.scores
 
 
