@@ -137,13 +137,15 @@ def _dated(day: date, patterns: tuple[str, str]) -> Dated:
 
 def _written(day: date, pattern: str, locale: str) -> tuple[str, dict[str, Span]]:
     """Return a date's text and the span of each of its fields."""
-    text, spans = "", {}
-    for kind, what in tokenize_pattern(pattern):
-        piece = str(what)
-        if kind == "field":
-            letter, times = what
-            piece = DateTimeFormat(day, locale)[letter * int(times)]
-            spans[_FIELDS[letter]] = (len(text), len(text) + len(piece))
+    text = ""
+    spans: dict[str, Span] = {}
+    for _, what in tokenize_pattern(pattern):
+        if isinstance(what, str):
+            text += what
+            continue
+        letter, times = what  # a field: its letter, and how often it stands there
+        piece = DateTimeFormat(day, locale)[letter * times]
+        spans[_FIELDS[letter]] = (len(text), len(text) + len(piece))
         text += piece
     return text, spans
 

@@ -131,6 +131,9 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
     "learning_rates": lambda names: plots.learning_rates(
         TrainSettings(20, learning_rate=1e-3, warmup=5), title=names[0]
     ),
+    "link_map": lambda names: plots.link_map(
+        weights()[:4], names[:4], names[:5], weights()[:4] > 0.5
+    ),
     "loss_curves": lambda names: plots.loss_curves(
         results({name: [2.0 + i, 2.1 + i] for i, name in enumerate(names)}),
         levels={name: 1.0 for name in names},
@@ -141,6 +144,9 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
         levels={name: 1.0 for name in names},
     ),
     "mask_map": lambda names: plots.mask_map(causal_mask(4), title=names[0]),
+    "measure_bars": lambda names: plots.measure_bars(
+        {name: i / 9 for i, name in enumerate(names)}, title=names[0]
+    ),
     "next_token_bars": lambda names: plots.next_token_bars(
         torch.arange(1, 6) / 15, names[:5], title=names[0]
     ),
