@@ -23,6 +23,7 @@ from gptlab.plots.schedule import learning_rates
 from gptlab.plots.scores import arrows, score_variance, softmax_sharpness
 from gptlab.plots.timing import cost_by_length
 from gptlab.plots.transfer import accuracy_bars, accuracy_curves
+from gptlab.plots.translation import link_map, measure_bars
 from gptlab.plots.zero_shot import zero_shot_ratios
 
 __all__ = [
@@ -48,10 +49,12 @@ __all__ = [
     "ladder_steps",
     "learning_rates",
     "lens_grid",
+    "link_map",
     "loss_by_compute",
     "loss_curves",
     "losses_by_place",
     "mask_map",
+    "measure_bars",
     "memory_bars",
     "next_token_bars",
     "operation_shares",

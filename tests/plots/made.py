@@ -156,6 +156,9 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
     "loss_by_compute": lambda names: plots.loss_by_compute(
         sweep(names), {name: 9.0 for name in names}, sweep(names)[:1], names[0]
     ),
+    "link_map": lambda names: plots.link_map(
+        weights()[:4], names[:4], names[:5], weights()[:4] > 0.5
+    ),
     "loss_curves": lambda names: plots.loss_curves(
         results({name: [2.0 + i, 2.1 + i] for i, name in enumerate(names)}),
         levels={name: 1.0 for name in names},
@@ -170,6 +173,9 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
         {name: 10.0 ** (i + 3) for i, name in enumerate(names)},
         {names[0]: 8e9, "another": 1e4},
         names[0],
+    ),
+    "measure_bars": lambda names: plots.measure_bars(
+        {name: i / 9 for i, name in enumerate(names)}, title=names[0]
     ),
     "next_token_bars": lambda names: plots.next_token_bars(
         torch.arange(1, 6) / 15, names[:5], title=names[0]

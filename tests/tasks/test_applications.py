@@ -179,6 +179,10 @@ def test_the_nearest_known_sentence_is_found() -> None:
     asked = Parts(known, (("x", "y"),), (("Close all kernels", "关闭所有内核"),))
     assert translation.nearest_known(asked) == ["关闭内核"]
     assert translation.copied(asked) == ["Close all kernels"]
+    ((pair, similar),) = translation.most_similar(asked)
+    assert pair == known[1] and 0.3 < similar < 1
+    same = Parts(known, (("x", "y"),), (("open the FILE", "打开文件"),))
+    assert translation.most_similar(same)[0] == (known[0], pytest.approx(1))
 
 
 def test_counting_words_learns_words_and_no_negation() -> None:
