@@ -13,6 +13,7 @@ from gptlab.plots.model import gradient_norms, parameter_bars, stream_growth, we
 from gptlab.plots.predictions import next_token_bars
 from gptlab.plots.profiling import operation_shares
 from gptlab.plots.rates import rate_sweep
+from gptlab.plots.reading import attention_text
 from gptlab.plots.reliability import reliability_curve
 from gptlab.plots.scaling import scaling_law
 from gptlab.plots.schedule import learning_rates
@@ -28,6 +29,7 @@ __all__ = [
     "attention_grid",
     "attention_map",
     "attention_steps",
+    "attention_text",
     "config_changes",
     "cost_by_length",
     "depth_curves",

@@ -96,6 +96,9 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
     "attention_steps": lambda names: plots.attention_steps(
         {names[0]: weights().log(), names[1]: weights()}, names[:5]
     ),
+    "attention_text": lambda names: plots.attention_text(
+        weights()[3], names[:5], [1, 2], title=names[0]
+    ),
     "config_changes": lambda names: plots.config_changes(
         {name: preset(f"gpt{i % 3 + 1}-tiny") for i, name in enumerate(names)}, names[0]
     ),
