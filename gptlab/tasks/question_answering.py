@@ -41,6 +41,11 @@ _TOLD = {
         "{it} stands for {place} on a map.",
     ),
 }
+_READ = [
+    re.escape(way).replace(r"\{place\}", "(?P<place>.+)").replace(r"\{it\}", ".+")
+    for ways in _TOLD.values()
+    for way in ways
+]
 _ASKED = {
     "currency": ("What is the currency of {place}?", "What does one pay with in {place}?"),
     "language": ("What is the language of {place}?", "What do people in {place} speak?"),
@@ -166,6 +171,12 @@ def _pick(ways: Sequence[str], rng: np.random.Generator, place: _Place, kind: st
 def sentences(passage: str) -> list[str]:
     """Return the sentences of a passage, each with its full stop."""
     return re.split(r"(?<=[.]) (?=[A-Z])", passage)
+
+
+def places_told(passage: str) -> tuple[str, ...]:
+    """Return the names of the places that a passage made here tells something about, in order."""
+    found = (re.fullmatch(way, one) for one in sentences(passage) for way in _READ)
+    return tuple(dict.fromkeys(match["place"] for match in found if match))
 
 
 def without_answer(text: str, answer: str) -> str | None:

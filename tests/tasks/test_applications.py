@@ -140,6 +140,17 @@ def test_known_places_are_those_to_learn_from_and_none_other() -> None:
     assert sum(text in seen for text, _ in qa.known_places()) < 10
 
 
+def test_places_told_are_the_two_of_the_passage() -> None:
+    names = {place.name for place in qa._places()}
+    for text, _ in (*qa.parts(300).train, *qa.known_places(100)):
+        passage, _, question = text.rpartition("\n")
+        told = qa.places_told(passage)
+        assert len(told) == 2 and set(told) <= names
+        assert any(question.endswith((f" {name}?", f"in {name} speak?", f"in {name}?"))
+                   for name in told)  # fmt: skip
+    assert qa.places_told("Nothing is told here.") == ()
+
+
 PASSAGE = "The code of São Tomé is ST. In Réunion one pays with the Euro. IT stands for Italy."
 
 
