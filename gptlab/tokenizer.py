@@ -15,6 +15,7 @@ import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from operator import index
 from pathlib import Path
 from typing import NamedTuple
@@ -105,6 +106,13 @@ class Tokenizer(ABC):
     def tokens(self, ids: Iterable[int]) -> list[str]:
         """Show each id by itself: one printable string an id (see `printable`)."""
         return [printable(piece) for piece in self._bytes(ids)]
+
+    def offsets(self, ids: Iterable[int]) -> list[int]:
+        """Return where each id begins in the UTF-8 of their text, and where the last one ends.
+
+        One number more than there are ids, in bytes: a token may hold a part of a character.
+        """
+        return [0, *accumulate(len(piece) for piece in self._bytes(ids))]
 
     def save(self, folder: Path | str) -> None:
         """Write `tokenizer.json` into a folder, made if missing."""

@@ -240,6 +240,17 @@ def test_tokens_show_each_id(bpe: BPETokenizer) -> None:
     assert all(token.isprintable() for token in bpe.tokens(range(bpe.vocab_size)))
 
 
+def test_offsets_cut_the_text_where_its_tokens_do(bpe: BPETokenizer) -> None:
+    text = "São Tomé & Príncipe, 注意 😀"
+    ids = bpe.encode(text)
+    edges = bpe.offsets(ids)
+    data = text.encode()
+    assert edges[0] == 0 and edges[-1] == len(data) and len(edges) == len(ids) + 1
+    for i, one in enumerate(ids):
+        assert bpe.decode([one]) == data[edges[i] : edges[i + 1]].decode(errors="replace")
+    assert bpe.offsets([]) == [0]
+
+
 def test_a_batch_is_its_texts_one_by_one(bpe: BPETokenizer) -> None:
     texts = ["", CHINESE * 50, "", "a", EMOJI, ""]
     for tokenizer in (bpe, CharTokenizer.from_text("".join(texts))):

@@ -17,6 +17,7 @@ from gptlab.plots.planted import bias_by_way, exposure_by_count
 from gptlab.plots.predictions import next_token_bars
 from gptlab.plots.profiling import operation_shares
 from gptlab.plots.rates import rate_sweep
+from gptlab.plots.reading import attention_text
 from gptlab.plots.reliability import reliability_curve
 from gptlab.plots.scaling import loss_by_compute
 from gptlab.plots.schedule import learning_rates
@@ -33,6 +34,7 @@ __all__ = [
     "attention_grid",
     "attention_map",
     "attention_steps",
+    "attention_text",
     "bias_by_way",
     "chapter_map",
     "config_changes",

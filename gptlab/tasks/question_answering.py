@@ -10,12 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from babel import Locale
 from babel.core import get_global
 
+from gptlab.answering import Answers
 from gptlab.prompting import Layout, Shot
 from gptlab.runtime.checks import whole_number
 from gptlab.tasks.application import Application, Parts
@@ -39,6 +41,11 @@ _TOLD = {
         "{it} stands for {place} on a map.",
     ),
 }
+_READ = [
+    re.escape(way).replace(r"\{place\}", "(?P<place>.+)").replace(r"\{it\}", ".+")
+    for ways in _TOLD.values()
+    for way in ways
+]
 _ASKED = {
     "currency": ("What is the currency of {place}?", "What does one pay with in {place}?"),
     "language": ("What is the language of {place}?", "What do people in {place} speak?"),
@@ -109,13 +116,27 @@ def parts(count: int = 3000, tested: int = 200, seed: int = 1) -> Parts:
         seed: decides which.
     """
     rng = np.random.default_rng([seed, 0])
-    known = [place for i, place in enumerate(_places()) if i % _EVERY > 1]
+    known = _learned_from()
     half = count // 2
     train = _make(count - half, known, rng) + _make(half, _swapped(known, rng), rng)
     order = rng.permutation(len(train))
     validation = _make(max(2, count // 10), _places()[::_EVERY], rng)
     test = tuple(pair for group in groups(tested, seed).values() for pair in group)
     return Parts(tuple(train[i] for i in order), validation, test)
+
+
+def known_places(count: int = 200, seed: int = 1) -> tuple[Shot, ...]:
+    """Make passages about places to learn from, as the facts are, drawn apart from `parts`.
+
+    Args:
+        count: how many; a few of them may stand among those to learn from, word for word.
+        seed: decides which.
+    """
+    return _make(count, _learned_from(), np.random.default_rng([seed, 2]))
+
+
+def _learned_from() -> list[_Place]:
+    return [place for i, place in enumerate(_places()) if i % _EVERY > 1]
 
 
 def _swapped(places: Sequence[_Place], rng: np.random.Generator) -> list[_Place]:
@@ -135,8 +156,8 @@ def _make(count: int, places: Sequence[_Place], rng: np.random.Generator) -> tup
     while len(made) < count:
         both = [places[i] for i in rng.choice(len(places), 2, replace=False)]
         told = [(place, kinds[k]) for place in both for k in rng.choice(3, 2, replace=False)]
-        sentences = [_pick(_TOLD[kind], rng, place, kind) for place, kind in told]
-        passage = " ".join(sentences[i] for i in rng.permutation(len(sentences)))
+        said = [_pick(_TOLD[kind], rng, place, kind) for place, kind in told]
+        passage = " ".join(said[i] for i in rng.permutation(len(said)))
         place, kind = told[rng.integers(len(told))]
         question = _pick(_ASKED[kind], rng, place, kind)
         made.setdefault(f"{passage}\n{question}", place.facts[kind])
@@ -147,14 +168,72 @@ def _pick(ways: Sequence[str], rng: np.random.Generator, place: _Place, kind: st
     return ways[int(rng.integers(len(ways)))].format(place=place.name, it=place.facts[kind])
 
 
+def sentences(passage: str) -> list[str]:
+    """Return the sentences of a passage, each with its full stop."""
+    return re.split(r"(?<=[.]) (?=[A-Z])", passage)
+
+
+def places_told(passage: str) -> tuple[str, ...]:
+    """Return the names of the places that a passage made here tells something about, in order."""
+    found = (re.fullmatch(way, one) for one in sentences(passage) for way in _READ)
+    return tuple(dict.fromkeys(match["place"] for match in found if match))
+
+
+def without_answer(text: str, answer: str) -> str | None:
+    """Return passage and question without the sentence that has the answer in it.
+
+    Args:
+        text: a passage, a line end, a question.
+        answer: what the passage says.
+
+    Returns:
+        the rest; None where the answer stands in another number of sentences than one, or in a
+        passage of one sentence.
+    """
+    passage, _, question = text.rpartition("\n")
+    told = sentences(passage)
+    rest = [one for one in told if not _where(answer, one)]
+    if len(rest) != len(told) - 1 or not rest:
+        return None
+    return f"{' '.join(rest)}\n{question}"
+
+
+def token_places(how: Answers, text: str, span: str) -> list[int]:
+    """Return which tokens of ``how.ask(text, …)`` hold a piece of the passage, counted from 0.
+
+    Args:
+        how: how questions become tokens.
+        text: a passage, a line end, a question; must fit into a row without a cut.
+        span: the piece, a whole word or more; everywhere it stands in the passage counts.
+    """
+    ids, _ = how.ask(text, how.n_ctx)
+    edges = how.tokenizer.offsets(ids)
+    passage = text.rpartition("\n")[0]
+    first = how.tokenizer.decode(ids).encode().index(passage.encode())
+    inside = [
+        [first + len(passage[:edge].encode()) for edge in found] for found in _where(span, passage)
+    ]
+    return [
+        i
+        for i, (start, end) in enumerate(pairwise(edges))
+        if any(start < last and end > begin for begin, last in inside)
+    ]
+
+
+def _where(span: str, text: str) -> list[tuple[int, int]]:
+    found = re.finditer(rf"(?<!\w){re.escape(span)}(?!\w)", text)
+    return [one.span() for one in found]
+
+
 def most_words_shared(parts: Parts) -> list[str]:
     """Take the sentence that shares most words with the question, and its last other name."""
     answers = []
     for text, _ in parts.test:
         passage, _, question = text.rpartition("\n")
         words = set(re.findall(r"\w+", question.lower()))
-        sentences = re.split(r"(?<=[.]) (?=[A-Z])", passage)
-        best = max(sentences, key=lambda one: len(words & set(re.findall(r"\w+", one.lower()))))
+        best = max(
+            sentences(passage), key=lambda one: len(words & set(re.findall(r"\w+", one.lower())))
+        )
         answers.append(_last_name(best, words))
     return answers
 

@@ -111,6 +111,9 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
         ["0"],
         names[0],
     ),
+    "attention_text": lambda names: plots.attention_text(
+        weights()[3], names[:5], [1, 2], title=names[0]
+    ),
     "config_changes": lambda names: plots.config_changes(
         {name: preset(f"gpt{i % 3 + 1}-tiny") for i, name in enumerate(names)}, names[0]
     ),

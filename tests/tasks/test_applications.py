@@ -6,6 +6,8 @@ from collections import Counter
 import pytest
 from babel import Locale
 
+from gptlab.answering import Answers
+from gptlab.checkpoints import load_bundled
 from gptlab.commands.finetune import TASKS
 from gptlab.tasks import APPLICATIONS, Application, Parts, sentiment, summarization, translation
 from gptlab.tasks import question_answering as qa
@@ -126,6 +128,60 @@ def test_swapped_facts_are_not_the_worlds() -> None:
 
     assert all(is_so(*pair) for pair in true)
     assert sum(is_so(*pair) for pair in swapped) < 60  # English and the euro are shared by many
+
+
+def test_known_places_are_those_to_learn_from_and_none_other() -> None:
+    known = {place.name for i, place in enumerate(qa._places()) if i % qa._EVERY > 1}
+    asked = [text.rpartition("\n")[2] for text, _ in qa.known_places(50)]
+    assert all(any(name in question for name in known) for question in asked)
+    tested = {place.name for place in qa._places()[1 :: qa._EVERY]}
+    assert not [q for q in asked if any(f" {name}?" in q or f"in {name} " in q for name in tested)]
+    seen = {text for text, _ in qa.parts().train}
+    assert sum(text in seen for text, _ in qa.known_places()) < 10
+
+
+def test_places_told_are_the_two_of_the_passage() -> None:
+    names = {place.name for place in qa._places()}
+    for text, _ in (*qa.parts(300).train, *qa.known_places(100)):
+        passage, _, question = text.rpartition("\n")
+        told = qa.places_told(passage)
+        assert len(told) == 2 and set(told) <= names
+        assert any(question.endswith((f" {name}?", f"in {name} speak?", f"in {name}?"))
+                   for name in told)  # fmt: skip
+    assert qa.places_told("Nothing is told here.") == ()
+
+
+PASSAGE = "The code of São Tomé is ST. In Réunion one pays with the Euro. IT stands for Italy."
+
+
+def test_a_passage_without_its_answer() -> None:
+    text = f"{PASSAGE}\nWhat does one pay with in Réunion?"
+    assert qa.without_answer(text, "Euro") == text.replace(
+        " In Réunion one pays with the Euro.", ""
+    )
+    assert qa.without_answer(text, "Eur") is None  # half a word stands nowhere
+    assert qa.without_answer(text.replace("Italy", "Euro"), "Euro") is None
+    assert qa.without_answer("The code of Italy is IT.\nWhat is it?", "IT") is None
+    for asked, answer in qa.groups(50)["new places"]:
+        rest = qa.without_answer(asked, answer)
+        if rest is not None:
+            passage, _, question = rest.rpartition("\n")
+            assert len(qa.sentences(passage)) == 3 and question == asked.rpartition("\n")[2]
+            assert not re.search(rf"\b{re.escape(answer)}\b", passage)
+
+
+def test_tokens_of_a_span_hold_it_and_no_more() -> None:
+    _, tokenizer = load_bundled()
+    how = Answers(tokenizer, qa.QUESTION_ANSWERING.layout, 160)
+    text = f"{PASSAGE}\nWhat is the Euro?"
+    ids, _ = how.ask(text, 160)
+    for span in ("Euro", "São Tomé", "IT", "In Réunion one pays with the Euro", PASSAGE):
+        places = qa.token_places(how, text, span)
+        assert tokenizer.decode(ids[i] for i in places).strip() == span, span
+    # The question's own words are no place in the passage, and half a word is no word.
+    assert qa.token_places(how, text, "What") == qa.token_places(how, text, "Eur") == []
+    twice = text.replace("Italy", "Euro")
+    assert len(qa.token_places(how, twice, "Euro")) == 2 * len(qa.token_places(how, text, "Euro"))
 
 
 def test_metrics_by_hand() -> None:
