@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gptlab.lens import logit_lens
     from gptlab.model import GPT, Block, CausalSelfAttention
     from gptlab.objective import evaluate, position_losses
-    from gptlab.papers import GPT2_ZERO_SHOT, GPT3_TABLE, PAPER_TRAINING
+    from gptlab.papers import GPT2_ZERO_SHOT, GPT3_TABLE, PAPER_TRAINING, TIMELINE
     from gptlab.results import History
     from gptlab.runtime.fast_attention import fast_attend
     from gptlab.runtime.scale import describe, pick, scale
@@ -61,6 +61,7 @@ _HOME = {
     "GPT2_ZERO_SHOT": "papers",
     "GPT3_TABLE": "papers",
     "PAPER_TRAINING": "papers",
+    "TIMELINE": "papers",
     "fast_attend": "runtime.fast_attention",
     "describe": "runtime.scale",
     "pick": "runtime.scale",
@@ -90,6 +91,7 @@ __all__ = [
     "GPT2_ZERO_SHOT",
     "GPT3_TABLE",
     "PAPER_TRAINING",
+    "TIMELINE",
     "BPETokenizer",
     "Block",
     "CausalSelfAttention",

@@ -9,7 +9,14 @@ from __future__ import annotations
 from importlib.resources import as_file
 
 from gptlab.data import DATA
-from gptlab.experiments import applications, in_context, transfer, which_package
+from gptlab.experiments import (
+    applications,
+    copying,
+    in_context,
+    recurrent,
+    transfer,
+    which_package,
+)
 from gptlab.experiments.depth import DEPTH, block_gradient_norms, depth, watch_gradients
 from gptlab.experiments.generations import (
     GENERATION_RATES,
@@ -32,11 +39,13 @@ __all__ = [
     "applications",
     "at_equal_tokens",
     "block_gradient_norms",
+    "copying",
     "depth",
     "generations",
     "in_context",
     "ladder",
     "rates",
+    "recurrent",
     "results",
     "sizes",
     "transfer",
@@ -60,7 +69,7 @@ EXPERIMENTS: dict[str, Experiment] = {
 }
 
 #: All whose measurements come with the package.
-RECORDED = (*EXPERIMENTS, "in-context")
+RECORDED = (*EXPERIMENTS, "in-context", "recurrent", "copying")
 
 
 def results(name: str) -> Results:
