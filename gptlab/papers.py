@@ -228,7 +228,7 @@ class Milestone:
 #: read BooksCorpus 100 times; that it has 800M words, each at least a token, is from Devlin et al.
 TIMELINE: tuple[Milestone, ...] = (
     Milestone(
-        "Transformer, big",
+        "Transformer",
         "2017-06",
         None,
         213e6,

@@ -143,15 +143,14 @@ def _judge_split(result: Any, places: Tensor, n_ctx: int, share: float) -> tuple
             raise Wrong(f"The windows of {name} hold {part.size(1)} ids; it should be {n_ctx}.")
         if len(part) and not bool((part.diff(dim=1) == 1).all()):
             raise Wrong(f"A window of {name} does not hold ids that follow each other.")
-    size = round(share * len(places))
-    cut = len(places) - size
-    seen = set(train.flatten().tolist())
-    if shared := seen & set(val.flatten().tolist()):
+    cut = len(places) - round(share * len(places))
+    seen, tested = (set(part.flatten().tolist()) for part in (train, val))
+    if shared := seen & tested:
         raise Wrong(
             f"{len(shared)} places of the text stand in windows of both parts, the first "
             f"{min(shared)}: a leak."
         )
-    if seen and min(seen) >= size and max(seen) == len(places) - 1:
+    if 0 in tested:
         raise Wrong("The parts are turned round: the end of the text is to validate on.")
     step = n_ctx // 2
     for name, part, text in (("train", train, places[:cut]), ("val", val, places[cut:])):

@@ -11,7 +11,9 @@ from importlib.resources import as_file
 from gptlab.data import DATA
 from gptlab.experiments import (
     applications,
+    cloze,
     copying,
+    far_words,
     in_context,
     recurrent,
     transfer,
@@ -39,8 +41,10 @@ __all__ = [
     "applications",
     "at_equal_tokens",
     "block_gradient_norms",
+    "cloze",
     "copying",
     "depth",
+    "far_words",
     "generations",
     "in_context",
     "ladder",

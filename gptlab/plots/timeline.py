@@ -36,12 +36,12 @@ def timeline(
                 mfc="white" if hollow else COLOURS[0],
             )
             note = f"{name}\n{_short(value)}" + (", estimated" if hollow else "")
-            at = {"xytext": (0, 9), "textcoords": "offset points", "ha": "center", "fontsize": 9}
+            at = {"xytext": (9, 0), "textcoords": "offset points", "va": "center", "fontsize": 9}
             ax.annotate(note, (years[name], value), **at)
         ax.set(yscale="log", xlabel="year of publication", ylabel=label)
         low, high = min(values.values()), max(values.values())
-        ax.set_ylim(low / 3, high * 12)
-        ax.set_xlim(min(years.values()) - 0.6, max(years.values()) + 0.6)
+        ax.set_ylim(low / 4, high * 4)
+        ax.set_xlim(min(years.values()) - 0.5, max(years.values()) + 1.1)  # room for the last name
         whole = range(int(min(years.values())), int(max(years.values())) + 2)
         ax.set_xticks(whole, map(str, whole))
         ax.grid(alpha=0.3)

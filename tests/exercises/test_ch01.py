@@ -1,6 +1,7 @@
 """Chapter 1's checks: right answers pass, and each common mistake gets a message of its own."""
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,8 @@ def by_hand(train, val, n_kinds):  # type: ignore[no-untyped-def]
     kinds = len(set(train))
     single = [(train.count(b) + kinds / n_kinds) / (len(train) + kinds) for b in range(n_kinds)]
     chances = [single[val[0]]]
-    for a, b in zip(val, val[1:], strict=False):
-        after = [y for x, y in zip(train, train[1:], strict=False) if x == a]
+    for a, b in pairwise(val):
+        after = [y for x, y in pairwise(train) if x == a]
         new = len(set(after))
         mixed = (after.count(b) + new * single[b]) / max(1, len(after) + new)
         chances.append(mixed if after else single[b])
