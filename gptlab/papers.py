@@ -237,7 +237,7 @@ TIMELINE: tuple[Milestone, ...] = (
     ),
     Milestone("GPT-1", "2018-06", "gpt1", None, "about 7,000 books, 100 times", 100 * 800e6),
     Milestone(
-        "BERT, large",
+        "BERT",
         "2018-10",
         None,
         340e6,
