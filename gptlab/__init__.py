@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from gptlab.lens import logit_lens
     from gptlab.model import GPT, Block, CausalSelfAttention
     from gptlab.objective import evaluate, position_losses
-    from gptlab.papers import GPT2_ZERO_SHOT, GPT3_TABLE, PAPER_TRAINING
+    from gptlab.papers import GPT2_ZERO_SHOT, GPT3_TABLE, PAPER_TRAINING, TIMELINE
     from gptlab.results import History
     from gptlab.runtime.fast_attention import fast_attend
     from gptlab.runtime.scale import describe, pick, scale
@@ -71,6 +71,7 @@ _HOME = {
     "GPT2_ZERO_SHOT": "papers",
     "GPT3_TABLE": "papers",
     "PAPER_TRAINING": "papers",
+    "TIMELINE": "papers",
     "fast_attend": "runtime.fast_attention",
     "describe": "runtime.scale",
     "pick": "runtime.scale",
@@ -101,6 +102,7 @@ __all__ = [
     "GPT2_ZERO_SHOT",
     "GPT3_TABLE",
     "PAPER_TRAINING",
+    "TIMELINE",
     "BPETokenizer",
     "Block",
     "CausalSelfAttention",

@@ -1,4 +1,4 @@
-"""Tables of the papers, as printed: shapes of GPT-3, scores of GPT-2, how each was trained."""
+"""Tables of the papers, as printed: shapes of GPT-3, scores of GPT-2, trainings, a time line."""
 
 from __future__ import annotations
 
@@ -190,5 +190,67 @@ PAPER_TRAINING: tuple[PaperTraining, ...] = (
         3_200_000,
         "300B tokens (table 2.1)",
         "zero-, one-, few-shot: examples in the context, no gradient step (2)",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Milestone:
+    """A model on the way from the Transformer to GPT-3.
+
+    Attributes:
+        name: of the paper's largest size.
+        month: of the first publication, as "2017-06".
+        preset: the config of that model, where there is one here.
+        label: parameters, as the paper names them.
+        data: what it learned from.
+        tokens: read in training, epochs counted.
+        compute: floating-point operations of the training, as printed.
+    """
+
+    name: str
+    month: str
+    preset: str | None
+    label: float | None
+    data: str
+    tokens: float | None = None
+    compute: float | None = None
+
+    @property
+    def year(self) -> float:
+        """The month as a number of years, for an axis."""
+        year, _, month = self.month.partition("-")
+        return int(year) + (int(month) - 1) / 12
+
+
+#: Vaswani et al. 2017 (tables 2 and 3, section 5.1), Radford et al. 2018 (4.1), Devlin et al. 2018
+#: (section 3), Radford et al. 2019 (2.1, table 2), Brown et al. 2020 (table 2.1, appendix D). GPT-1
+#: read BooksCorpus 100 times; that it has 800M words, each at least a token, is from Devlin et al.
+TIMELINE: tuple[Milestone, ...] = (
+    Milestone(
+        "Transformer",
+        "2017-06",
+        None,
+        213e6,
+        "36 million pairs of sentences, English and French",
+        compute=2.3e19,
+    ),
+    Milestone("GPT-1", "2018-06", "gpt1", None, "about 7,000 books, 100 times", 100 * 800e6),
+    Milestone(
+        "BERT",
+        "2018-10",
+        None,
+        340e6,
+        "books, 800M words; Wikipedia, 2,500M words, 40 times",
+    ),
+    Milestone("GPT-2", "2019-02", "gpt2-xl", 1542e6, "8 million web pages, 40 GB"),
+    Milestone(
+        "GPT-3",
+        "2020-05",
+        "gpt3-175b",
+        175e9,
+        "web pages, books, Wikipedia: 300B tokens",
+        300e9,
+        3.14e23,
     ),
 )

@@ -11,9 +11,13 @@ from importlib.resources import as_file
 from gptlab.data import DATA
 from gptlab.experiments import (
     applications,
+    cloze,
+    copying,
     fairness,
+    far_words,
     in_context,
     memorisation,
+    recurrent,
     successors,
     transfer,
     which_package,
@@ -39,14 +43,18 @@ __all__ = [
     "applications",
     "at_equal_tokens",
     "block_gradient_norms",
+    "cloze",
+    "copying",
     "depth",
     "fairness",
+    "far_words",
     "generations",
     "grid",
     "in_context",
     "ladder",
     "memorisation",
     "rates",
+    "recurrent",
     "results",
     "successors",
     "transfer",
@@ -69,7 +77,7 @@ EXPERIMENTS: dict[str, Experiment] = {
 }
 
 #: All whose measurements come with the package.
-RECORDED = (*EXPERIMENTS, "in-context")
+RECORDED = (*EXPERIMENTS, "in-context", "recurrent", "copying")
 
 
 def results(name: str) -> Results:

@@ -7,6 +7,12 @@ and fine-tuning; two hours), "successors" (what came after GPT-3; half an hour),
 "fairness" (what a text leaves in a model; ten and five minutes) or an experiment's. Most take 10 to
 60 minutes on two CPU cores. Results are saved after each run; what was stopped goes on with
 --resume, the model's training by itself.
+curves; a minute), "recurrent" (an LSTM beside a GPT; ten minutes), "copying" (the same two, saying
+random letters again; five minutes), "which-package" (fine-tuning by number of labels; five
+minutes), "transfer" (what fine-tuning takes over and loses; half an hour), "applications" (each by
+baselines, a prompt and fine-tuning; an hour) or an experiment's. Most take 10 to 60 minutes on two
+CPU cores. Results are saved after each run; what was stopped goes on with --resume, the model's
+training by itself.
 """
 
 from __future__ import annotations
@@ -24,9 +30,11 @@ from gptlab.experiments import (
     RECORDED,
     Experiment,
     applications,
+    copying,
     fairness,
     in_context,
     memorisation,
+    recurrent,
     successors,
     transfer,
     which_package,
@@ -58,6 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         case "in-context":
             in_context.record(path, seeds)
             in_context.train_in_context(options.out / "in-context")
+        case "recurrent":
+            recurrent.record(path, seeds)
+        case "copying":
+            copying.record(path, seeds)
         case "which-package":
             which_package.record(path, seeds)
         case "transfer":

@@ -8,7 +8,7 @@ from gptlab.plots.diagram import gpt_diagram
 from gptlab.plots.film import training_film
 from gptlab.plots.heads import head_map, weight_and_effect
 from gptlab.plots.in_context import examples_curve, shots_bars, sudden_fall
-from gptlab.plots.labels import label_bars, label_by_word, label_learning
+from gptlab.plots.labels import choice_bars, label_bars, label_by_word, label_learning
 from gptlab.plots.lens import lens_grid, stream_by_depth, writer_bars
 from gptlab.plots.losses import depth_curves, ladder_steps, loss_curves, losses_by_place
 from gptlab.plots.masks import mask_map, reach_map
@@ -22,6 +22,7 @@ from gptlab.plots.reliability import reliability_curve
 from gptlab.plots.scaling import loss_by_compute
 from gptlab.plots.schedule import learning_rates
 from gptlab.plots.scores import arrows, score_variance, softmax_sharpness
+from gptlab.plots.timeline import timeline
 from gptlab.plots.timing import cost_by_length
 from gptlab.plots.transfer import accuracy_bars, accuracy_curves
 from gptlab.plots.translation import link_map, measure_bars
@@ -37,6 +38,7 @@ __all__ = [
     "attention_text",
     "bias_by_way",
     "chapter_map",
+    "choice_bars",
     "config_changes",
     "cost_by_length",
     "depth_curves",
@@ -71,6 +73,7 @@ __all__ = [
     "stream_by_depth",
     "stream_growth",
     "sudden_fall",
+    "timeline",
     "training_film",
     "weight_and_effect",
     "weights_moved",

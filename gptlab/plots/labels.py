@@ -1,9 +1,10 @@
-"""Pictures of a choice between labels: learned, made, and one label's chance word by word."""
+"""Pictures of a choice: between labels, learned or made word by word, and between two ends."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 
 from torch import Tensor
 
@@ -112,3 +113,38 @@ def label_learning(
         f"(guessing: {guessed[0]:.2f}) and the accuracy from {shares[0]:.2f} to {shares[-1]:.2f} "
         f"(guessing: {guessed[1]:.2f}). {default}.",
     )
+
+
+def choice_bars(
+    choices: Mapping[tuple[str, str], float], ends: tuple[str, str], title: str = ""
+) -> Picture:
+    """Draw how who was asked shares out between two ends of a text, a bar a text.
+
+    Args:
+        choices: {(who, text): probability of the first end, where it is this one or the other}.
+        ends: the two.
+        title: the finding; by default how many of the texts move to the other side of one half.
+    """
+    rows = range(len(choices))
+    firsts = list(choices.values())
+    figure, axes = new_figure(8.5, 1.4 + 0.62 * len(choices))
+    ax = axes[0, 0]
+    for end, widths, starts, looks in (
+        (ends[0], firsts, [0.0] * len(firsts), {"color": COLOURS[0]}),
+        (ends[1], [1 - p for p in firsts], firsts, {"color": COLOURS[4], "hatch": "//"}),
+    ):
+        ax.barh(rows, widths, left=starts, height=0.55, edgecolor="white", label=end, **looks)
+    ax.axvline(0.5, color="0.2", lw=1.3, ls="--")
+    ax.set_yticks(rows, [f"{who}\n{fill(f'{text} …', 48)}" for who, text in choices])
+    ax.tick_params(axis="y", labelsize=8)
+    ax.invert_yaxis()
+    for row, share in zip(rows, firsts, strict=True):
+        ax.annotate(f"{share:.0%}", (1.01, row), va="center", fontsize=9, annotation_clip=False)
+    above = sum(share > 0.5 for share in firsts)
+    ax.set(
+        title=title or f"{above} of {len(firsts)} answers are “{ends[0]}”",
+        xlabel=f"share of “{ends[0]}” (left) and “{ends[1]}” (right, hatched); dashed: one half",
+        xlim=(0, 1),
+    )
+    told = "; ".join(f"{who}, “{text}”: {p:.1%}" for (who, text), p in choices.items())
+    return Picture(figure, f"Share of “{ends[0]}” against “{ends[1]}”. {told}.")

@@ -10,7 +10,7 @@ from gptlab.checkpoints import load, load_bundled
 from gptlab.config import GPTConfig, preset
 from gptlab.corpora import python_docs
 from gptlab.data import DATA
-from gptlab.experiments import applications, transfer, which_package
+from gptlab.experiments import applications, copying, recurrent, transfer, which_package
 from gptlab.generation import Sampling, generate
 from gptlab.heads import head_scores
 from gptlab.objective import evaluate
@@ -74,6 +74,21 @@ def test_each_way_to_name_a_package_was_measured_with_three_seeds() -> None:
     ways = ("counting words", *which_package.STARTS)
     assert asked == {(way, n): 3 for way in ways for n in which_package.LABELS}
     assert len({(one.way, one.labels, one.seed) for one in measured}) == len(measured)
+
+
+@pytest.mark.parametrize(("name", "kept"), [("recurrent", "places"), ("copying", "measured")])
+def test_both_kinds_of_model_were_measured_with_three_seeds(name: str, kept: str) -> None:
+    results = experiments.results(name)
+    asked = Counter((run.variant, run.seed) for run in results.runs)
+    assert asked == {(kind, seed): 1 for kind in recurrent.MODELS for seed in (1, 2, 3)}
+    for run in results.runs:
+        assert kept in run.extra
+        config = GPTConfig.from_dict(results.variants[run.variant]["config"])
+        assert run.parameters == recurrent.make(run.variant, config).num_parameters()
+        assert results.variants[run.variant]["settings"]["learning_rate"] in (
+            recurrent.TUNED[run.variant],
+            copying.TUNED[run.variant],
+        )
 
 
 def test_every_way_to_fine_tune_was_measured_with_three_seeds() -> None:

@@ -114,6 +114,11 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
     "attention_text": lambda names: plots.attention_text(
         weights()[3], names[:5], [1, 2], title=names[0]
     ),
+    "choice_bars": lambda names: plots.choice_bars(
+        {(name, f"text {name}"): i / 5 for i, name in enumerate(names)},
+        (names[0], names[1]),
+        title=names[2],
+    ),
     "config_changes": lambda names: plots.config_changes(
         {name: preset(f"gpt{i % 3 + 1}-tiny") for i, name in enumerate(names)}, names[0]
     ),
@@ -234,6 +239,14 @@ PICTURES: dict[str, Callable[[Sequence[str]], Picture]] = {
     ),
     "writer_bars": lambda names: plots.writer_bars(
         {name: i - 1.5 for i, name in enumerate(names)}, names[0]
+    ),
+    "timeline": lambda names: plots.timeline(
+        {name: 2017.0 + i for i, name in enumerate(names)},
+        {
+            names[0]: {name: 10.0 ** (i + 5) for i, name in enumerate(names)},
+            names[1]: {names[2]: 3},
+        },
+        estimated=names[2:3],
     ),
     "training_film": lambda names: plots.training_film(
         {0: 3.0, 5: 2.0},
