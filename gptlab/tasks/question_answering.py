@@ -41,6 +41,7 @@ _TOLD = {
         "{it} stands for {place} on a map.",
     ),
 }
+#: The same as patterns, by which the place is found again.
 _READ = [
     re.escape(way).replace(r"\{place\}", "(?P<place>.+)").replace(r"\{it\}", ".+")
     for ways in _TOLD.values()
@@ -203,10 +204,17 @@ def token_places(how: Answers, text: str, span: str) -> list[int]:
 
     Args:
         how: how questions become tokens.
-        text: a passage, a line end, a question; must fit into a row without a cut.
+        text: a passage, a line end, a question.
         span: the piece, a whole word or more; everywhere it stands in the passage counts.
+
+    Raises:
+        ValueError: if they do not fit into a row.
     """
-    ids, _ = how.ask(text, how.n_ctx)
+    ids, cut = how.ask(text, how.n_ctx)
+    if cut:
+        raise ValueError(
+            f"passage and question do not fit into {how.n_ctx} tokens; shorten the passage."
+        )
     edges = how.tokenizer.offsets(ids)
     passage = text.rpartition("\n")[0]
     first = how.tokenizer.decode(ids).encode().index(passage.encode())
