@@ -52,10 +52,13 @@ _NAMES = 60
 _TEST, _VALIDATION, _TRAIN = (0,), (1,), (2, 3, 4)
 _TURNS = 5
 
+#: Pairs at most of a group, and to learn from: of no kind are there many more that differ.
+_MOST_TESTED, _MOST_TRAINED = 2000, 20_000
+
 #: The first character and the one after the last.
 Span = tuple[int, int]
-Formats = Sequence[tuple[str, str]]
-T = TypeVar("T", bound=tuple[Any, ...])
+_Formats = Sequence[tuple[str, str]]
+_Item = TypeVar("_Item", bound=tuple[Any, ...])
 
 
 class Dated(NamedTuple):
@@ -131,8 +134,8 @@ def _dated(day: date, patterns: tuple[str, str]) -> Dated:
     if "weekday" in in_chinese:
         end = in_chinese["weekday"][1]
         in_chinese["weekday"] = (end - 1, end)
-    return Dated(english, chinese, {name: (in_english[name], in_chinese[name])
-                                    for name in in_english})  # fmt: skip
+    fields = {name: (span, in_chinese[name]) for name, span in in_english.items()}
+    return Dated(english, chinese, fields)
 
 
 def _written(day: date, pattern: str, locale: str) -> tuple[str, dict[str, Span]]:
@@ -157,6 +160,7 @@ def dates(count: int = 200, seed: int = 1) -> tuple[Dated, ...]:
         count: how many.
         seed: decides which.
     """
+    whole_number("count", count, least=1, most=_MOST_TESTED)
     rng = np.random.default_rng([seed, 1])
     return _distinct(count, lambda: _draw_date(rng, _years()[0], _WITH_DAY, _TEST))
 
@@ -172,6 +176,7 @@ def groups(count: int = 200, seed: int = 1) -> dict[str, tuple[Shot, ...]]:
         new days of known years in known ways to write them; days of years that were never told;
         known ways with the year left out; known names in new combinations; names never told.
     """
+    whole_number("count", count, least=1, most=_MOST_TESTED)
     rng = np.random.default_rng([seed, 2])
     (known_years, new_years), (known, new) = _years(), _names()
     later = _distinct(count, lambda: _draw_date(rng, new_years, _WITH_DAY, _TEST))
@@ -195,7 +200,7 @@ def parts(count: int = 3000, tested: int = 200, seed: int = 1) -> Parts:
         tested: pairs of each group.
         seed: decides which.
     """
-    whole_number("count", count, least=10)
+    whole_number("count", count, least=10, most=_MOST_TRAINED)
     rng = np.random.default_rng([seed, 0])
     years, names = _years()[0], _names()[0]
     # The names by themselves are among what is learned from, as far as there is room.
@@ -213,7 +218,7 @@ def parts(count: int = 3000, tested: int = 200, seed: int = 1) -> Parts:
 
 
 def _draw_date(
-    rng: np.random.Generator, years: Sequence[int], formats: Formats, turns: Sequence[int]
+    rng: np.random.Generator, years: Sequence[int], formats: _Formats, turns: Sequence[int]
 ) -> Dated:
     while True:
         first = date(years[int(rng.integers(len(years)))], 1, 1)
@@ -238,9 +243,9 @@ def _draw_name(rng: np.random.Generator, names: _Names, turns: Sequence[int]) ->
             return pair
 
 
-def _distinct(count: int, draw: Callable[[], T]) -> tuple[T, ...]:
+def _distinct(count: int, draw: Callable[[], _Item]) -> tuple[_Item, ...]:
     """Draw until there are so many with different English."""
-    found: dict[str, T] = {}
+    found: dict[str, _Item] = {}
     while len(found) < count:
         one = draw()
         found.setdefault(one[0], one)

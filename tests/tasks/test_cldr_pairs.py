@@ -95,6 +95,14 @@ def test_parts_are_the_same_each_time_and_baselines_lose() -> None:
         cldr_pairs.parts(9)
 
 
+def test_more_than_there_are_is_refused() -> None:
+    """Or drawing different ones would never end."""
+    assert {len(group) for group in cldr_pairs.groups(2000).values()} == {2000}
+    for draw in (cldr_pairs.groups, cldr_pairs.dates):
+        with pytest.raises(ValueError, match="count is 2001; it must be at most 2000"):
+            draw(2001)
+
+
 def tiny() -> tuple[GPT, Answers]:
     texts = "".join(dated.english + dated.chinese for dated in cldr_pairs.dates(50))
     tokenizer = CharTokenizer.from_text("\n=" + texts)
