@@ -40,6 +40,11 @@ def cost_by_length(lengths: Sequence[int], seconds: Mapping[str, np.ndarray]) ->
     )
     ax.set_xticks(lengths, [f"{length:,}" for length in lengths])
     ax.minorticks_off()
+    low, high = ax.get_ylim()
+    steps = [n * 10.0**k for k in range(-4, 7) for n in (1, 2, 5)]
+    if len([tick for tick in steps[::3] if low <= tick <= high]) < 2:  # powers of ten are too few
+        ticks = [tick for tick in steps if low <= tick <= high]
+        ax.set_yticks(ticks, [f"{tick:,g}" for tick in ticks])
     said = "; ".join(
         f"{name} {values[0]:.2f} ms at {lengths[0]:,} and {values[-1]:.2f} ms at {lengths[-1]:,}"
         for name, values in medians.items()
