@@ -181,7 +181,7 @@ def test_tokens_of_a_span_hold_it_and_no_more() -> None:
     # The question's own words are no place in the passage, and half a word is no word.
     assert qa.token_places(how, text, "What") == qa.token_places(how, text, "Eur") == []
     with pytest.raises(ValueError, match="fit into 160 tokens"):
-        qa.token_places(how, f"{PASSAGE * 3}\nWhat?", "Euro")
+        qa.token_places(how, f"{PASSAGE * 5}\nWhat?", "Euro")
     twice = text.replace("Italy", "Euro")
     assert len(qa.token_places(how, twice, "Euro")) == 2 * len(qa.token_places(how, text, "Euro"))
 
