@@ -123,17 +123,17 @@ def choice_bars(
     Args:
         choices: {(who, text): probability of the first end, where it is this one or the other}.
         ends: the two.
-        title: the finding; by default how many of the texts move to the other side of one half.
+        title: the finding; by default how many of the answers are the first end.
     """
     rows = range(len(choices))
     firsts = list(choices.values())
     figure, axes = new_figure(8.5, 1.4 + 0.62 * len(choices))
     ax = axes[0, 0]
-    for end, widths, starts, looks in (
-        (ends[0], firsts, [0.0] * len(firsts), {"color": COLOURS[0]}),
-        (ends[1], [1 - p for p in firsts], firsts, {"color": COLOURS[4], "hatch": "//"}),
+    for widths, starts, looks in (
+        (firsts, [0.0] * len(firsts), {"color": COLOURS[0]}),
+        ([1 - p for p in firsts], firsts, {"color": COLOURS[4], "hatch": "//"}),
     ):
-        ax.barh(rows, widths, left=starts, height=0.55, edgecolor="white", label=end, **looks)
+        ax.barh(rows, widths, left=starts, height=0.55, edgecolor="white", **looks)
     ax.axvline(0.5, color="0.2", lw=1.3, ls="--")
     ax.set_yticks(rows, [f"{who}\n{fill(f'{text} …', 48)}" for who, text in choices])
     ax.tick_params(axis="y", labelsize=8)

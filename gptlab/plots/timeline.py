@@ -17,14 +17,15 @@ def timeline(
 
     Args:
         years: {model: when it was published}.
-        panels: {label of a vertical axis: {model: its value}}; a panel may lack some models.
+        panels: {label of a vertical axis: {model: its value}}; a panel may lack some models, and
+            the first one has at least two.
         estimated: models whose value in the last panel is no printed one; drawn hollow.
         title: the finding; by default how much the first panel's quantity grew.
     """
     figure, axes = new_figure(5.2 * len(panels), 4.2, 1, len(panels))
     said = []
     for i, (label, values) in enumerate(panels.items()):
-        ax = axes[0, i]
+        ax, told = axes[0, i], []
         for name, value in values.items():
             hollow = i == len(panels) - 1 and name in estimated
             ax.plot(
@@ -35,9 +36,10 @@ def timeline(
                 color=COLOURS[0],
                 mfc="white" if hollow else COLOURS[0],
             )
-            note = f"{name}\n{_short(value)}" + (", estimated" if hollow else "")
+            number = _short(value) + (", estimated" if hollow else "")
+            told.append(f"{name} {number}")
             at = {"xytext": (9, 0), "textcoords": "offset points", "va": "center", "fontsize": 9}
-            ax.annotate(note, (years[name], value), **at)
+            ax.annotate(f"{name}\n{number}", (years[name], value), **at)
         ax.set(yscale="log", xlabel="year of publication", ylabel=label)
         low, high = min(values.values()), max(values.values())
         ax.set_ylim(low / 4, high * 4)
@@ -45,8 +47,7 @@ def timeline(
         whole = range(int(min(years.values())), int(max(years.values())) + 2)
         ax.set_xticks(whole, map(str, whole))
         ax.grid(alpha=0.3)
-        told = ", ".join(f"{name} {_short(value)}" for name, value in values.items())
-        said.append(f"{label}: {told}")
+        said.append(f"{label}: {', '.join(told)}")
     quantity, first_values = next(iter(panels.items()))
     first, *_, last = first_values
     ratio = first_values[last] / first_values[first]
