@@ -6,9 +6,6 @@ again. Pictures of the results are in `gptlab.plots`.
 
 from __future__ import annotations
 
-from importlib.resources import as_file
-
-from gptlab.data import DATA
 from gptlab.experiments import (
     applications,
     cloze,
@@ -30,6 +27,7 @@ from gptlab.experiments.generations import (
     generations,
     ladder,
 )
+from gptlab.experiments.kept import come_along
 from gptlab.experiments.rates import RATES, RATES_WIDE, rates
 from gptlab.experiments.scaling import GRID, grid
 from gptlab.experiments.terms import SHARED_RATE, Experiment, at_equal_tokens
@@ -88,5 +86,4 @@ def results(name: str) -> Results:
     """
     if name not in RECORDED:
         raise ValueError(f"no results named {name!r} come along; choose {', '.join(RECORDED)}.")
-    with as_file(DATA / "results" / f"{name}.json") as path:
-        return Results.load(path)
+    return come_along(name, Results.load)

@@ -6,11 +6,9 @@ do. Seeds decide the weights that are new, the order of the examples, and those 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from importlib.resources import as_file
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +16,10 @@ import torch
 
 from gptlab.answering import Answers
 from gptlab.checkpoints import load_bundled
-from gptlab.data import DATA
+from gptlab.experiments.kept import Kept, come_along
 from gptlab.experiments.which_package import spread
 from gptlab.model import GPT
 from gptlab.prompting import Shot, draw_shots, scores
-from gptlab.runtime.atomic import write_whole
 from gptlab.runtime.device import describe_machine
 from gptlab.show.table import Table
 from gptlab.tasks import (
@@ -79,8 +76,10 @@ class Measured:
 
 
 @dataclass
-class Applications:
+class Applications(Kept):
     """All that was measured, kept as JSON."""
+
+    kind = Measured
 
     machine: dict[str, Any]
     plans: dict[str, dict[str, int]]
@@ -99,16 +98,6 @@ class Applications:
             for way in dict.fromkeys(one.way for one in known)
         ]
         return Table([APPLICATIONS[application].metric, *groups], rows)
-
-    def save(self, path: Path) -> None:
-        """Write everything, whole or not at all."""
-        write_whole(path, json.dumps(asdict(self), indent=1, allow_nan=False) + "\n")
-
-    @classmethod
-    def load(cls, path: Path) -> Applications:
-        """Read what `save` wrote."""
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        return cls(**{**raw, "measured": [Measured(**one) for one in raw["measured"]]})
 
 
 @lru_cache
@@ -225,5 +214,4 @@ def record(
 
 def recorded() -> Applications:
     """Return the measurements that come with the package."""
-    with as_file(DATA / "results" / "applications.json") as path:
-        return Applications.load(path)
+    return come_along("applications", Applications.load)

@@ -7,10 +7,8 @@ person, by whose loss one sees what a remedy costs.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from importlib.resources import as_file
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +17,9 @@ import torch
 
 from gptlab.config import preset
 from gptlab.corpora import Corpus, from_text
-from gptlab.data import DATA
+from gptlab.experiments.kept import Kept, come_along
 from gptlab.model import GPT
 from gptlab.objective import evaluate
-from gptlab.runtime.atomic import write_whole
 from gptlab.runtime.device import describe_machine
 from gptlab.runtime.modes import evaluating
 from gptlab.settings import MUON_RATE, TrainSettings
@@ -146,8 +143,10 @@ class Measured:
 
 
 @dataclass
-class Fairness:
+class Fairness(Kept):
     """All that was measured, kept as JSON."""
+
+    kind = Measured
 
     machine: dict[str, Any]
     measured: list[Measured] = field(default_factory=list)
@@ -155,16 +154,6 @@ class Fairness:
     def of(self, way: str) -> list[Measured]:
         """Return the runs of one way, one a seed."""
         return [one for one in self.measured if one.way == way]
-
-    def save(self, path: Path) -> None:
-        """Write everything, whole or not at all."""
-        write_whole(path, json.dumps(asdict(self), indent=1, allow_nan=False) + "\n")
-
-    @classmethod
-    def load(cls, path: Path) -> Fairness:
-        """Read what `save` wrote."""
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        return cls(**{**raw, "measured": [Measured(**one) for one in raw["measured"]]})
 
 
 def trained(way: str, seed: int, steps: int = _STEPS, progress: bool = True) -> GPT | None:
@@ -222,5 +211,4 @@ def record(path: Path, seeds: Sequence[int] = (1, 2, 3), *, resume: bool = False
 
 def recorded() -> Fairness:
     """Return the measurements that come with the package."""
-    with as_file(DATA / "results" / "fairness.json") as path:
-        return Fairness.load(path)
+    return come_along("fairness", Fairness.load)

@@ -8,11 +8,9 @@ where it is the model's first choice, about 1.4 on average where it was never re
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from importlib.resources import as_file
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +19,9 @@ import torch
 
 from gptlab.config import preset
 from gptlab.corpora import Corpus, python_docs
-from gptlab.data import DATA
+from gptlab.experiments.kept import Kept, come_along
 from gptlab.generation import Sampling, sample
 from gptlab.model import GPT
-from gptlab.runtime.atomic import write_whole
 from gptlab.runtime.device import describe_machine
 from gptlab.runtime.modes import evaluating
 from gptlab.runtime.progress import tell
@@ -157,8 +154,10 @@ class Measured:
 
 
 @dataclass
-class Memorisation:
+class Memorisation(Kept):
     """All that was measured, kept as JSON."""
+
+    kind = Measured
 
     machine: dict[str, Any]
     measured: list[Measured] = field(default_factory=list)
@@ -170,16 +169,6 @@ class Memorisation:
     def by_count(self, way: str) -> dict[int, list[float]]:
         """Return the exposures by how often the secrets stood in the text."""
         return {n: [one.exposure for one in self.of(way, n)] for n in COUNTS if self.of(way, n)}
-
-    def save(self, path: Path) -> None:
-        """Write everything, whole or not at all."""
-        write_whole(path, json.dumps(asdict(self), indent=1, allow_nan=False) + "\n")
-
-    @classmethod
-    def load(cls, path: Path) -> Memorisation:
-        """Read what `save` wrote."""
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        return cls(**{**raw, "measured": [Measured(**one) for one in raw["measured"]]})
 
 
 def measure(
@@ -243,5 +232,4 @@ def record(path: Path, seeds: Sequence[int] = (1, 2, 3), *, resume: bool = False
 
 def recorded() -> Memorisation:
     """Return the measurements that come with the package."""
-    with as_file(DATA / "results" / "memorisation.json") as path:
-        return Memorisation.load(path)
+    return come_along("memorisation", Memorisation.load)

@@ -7,11 +7,9 @@ with blocks frozen, and how well the model still tells text that is no example.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import lru_cache
-from importlib.resources import as_file
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -20,13 +18,12 @@ import numpy as np
 
 from gptlab.checkpoints import load_bundled
 from gptlab.corpora import Corpus
-from gptlab.data import DATA
 from gptlab.experiments import which_package
 from gptlab.experiments.bundled_model import SOURCES
+from gptlab.experiments.kept import Kept, come_along
 from gptlab.experiments.which_package import BATCH_SIZE, EPOCHS, LEARNING_RATE, STARTS, spread
 from gptlab.model import GPT
 from gptlab.objective import evaluate
-from gptlab.runtime.atomic import write_whole
 from gptlab.runtime.device import describe_machine
 from gptlab.show.table import Table
 from gptlab.text.encoding import id_type
@@ -86,7 +83,7 @@ class Measured(Variant):
 
 
 @dataclass
-class Transfer:
+class Transfer(Kept):
     """All that was measured, kept as JSON.
 
     Attributes:
@@ -95,6 +92,8 @@ class Transfer:
         before: bits per byte of the text before any fine-tuning.
         measured: one a variant and seed.
     """
+
+    kind = Measured
 
     machine: dict[str, Any]
     settings: dict[str, Any]
@@ -159,16 +158,6 @@ class Transfer:
             told = [spread([one.accuracy for one in runs]), spread(_bits(runs))]
             rows.append([name, *told, f"{np.mean([one.seconds for one in runs]):.0f}"])
         return Table(["frozen", "accuracy", "bits per byte", "seconds"], rows)
-
-    def save(self, path: Path) -> None:
-        """Write everything, whole or not at all."""
-        write_whole(path, json.dumps(asdict(self), indent=1, allow_nan=False) + "\n")
-
-    @classmethod
-    def load(cls, path: Path) -> Transfer:
-        """Read what `save` wrote."""
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        return cls(**{**raw, "measured": [Measured(**one) for one in raw["measured"]]})
 
 
 def _bits(runs: Sequence[Measured]) -> list[float]:
@@ -297,5 +286,4 @@ def record(
 
 def recorded() -> Transfer:
     """Return the measurements that come with the package."""
-    with as_file(DATA / "results" / "transfer.json") as path:
-        return Transfer.load(path)
+    return come_along("transfer", Transfer.load)

@@ -7,24 +7,21 @@ counting words. Wherever a text names a package, the name is hidden.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib.resources import as_file
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import torch
 
 from gptlab.checkpoints import load_bundled
-from gptlab.data import DATA
 from gptlab.experiments.bundled_model import SOURCES
+from gptlab.experiments.kept import Kept, come_along
 from gptlab.finetuning import Example, FineTuning, Task
 from gptlab.model import GPT
 from gptlab.results import History
-from gptlab.runtime.atomic import write_whole
 from gptlab.runtime.device import describe_machine
 from gptlab.settings import TrainSettings
 from gptlab.show.table import Table
@@ -70,8 +67,10 @@ class Measured:
 
 
 @dataclass
-class WhichPackage:
+class WhichPackage(Kept):
     """All that was measured, kept as JSON."""
+
+    kind = Measured
 
     machine: dict[str, Any]
     settings: dict[str, Any]
@@ -89,16 +88,6 @@ class WhichPackage:
             ]
             rows.append([way, *map(spread, found)])
         return Table(["", *(f"{labels} labels" for labels in counts)], rows)
-
-    def save(self, path: Path) -> None:
-        """Write everything, whole or not at all."""
-        write_whole(path, json.dumps(asdict(self), indent=1, allow_nan=False) + "\n")
-
-    @classmethod
-    def load(cls, path: Path) -> WhichPackage:
-        """Read what `save` wrote."""
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        return cls(**{**raw, "measured": [Measured(**one) for one in raw["measured"]]})
 
 
 def spread(values: Sequence[float]) -> str:
@@ -245,5 +234,4 @@ def record(
 
 def recorded() -> WhichPackage:
     """Return the measurements that come with the package."""
-    with as_file(DATA / "results" / "which-package.json") as path:
-        return WhichPackage.load(path)
+    return come_along("which-package", WhichPackage.load)
