@@ -34,6 +34,11 @@ class Variant:
         return self.settings.steps * self.settings.batch_size * self.config.n_ctx
 
 
+def fresh(variant: Variant) -> GPT:
+    """Return the model that the variant's config describes."""
+    return GPT(variant.config)
+
+
 def run(
     variants: Sequence[Variant],
     corpus: Corpus,
@@ -45,6 +50,7 @@ def run(
     watch: Callable[[Variant, dict[str, Any]], Watch] | None = None,
     after: Callable[[Results], None] | None = None,
     before: Results | None = None,
+    build: Callable[[Variant], GPT] = fresh,
 ) -> Results:
     """Train every variant with every seed.
 
@@ -61,6 +67,7 @@ def run(
             for `train` to call at each step, which may put what it sees into that dict.
         after: called with the results so far after each run, e.g. to save them.
         before: results of the same comparison that was stopped; its runs are not made again.
+        build: makes a variant's model, where it is more than its config says.
 
     Returns:
         The results; after a Ctrl-C, those of the runs that were finished.
@@ -79,10 +86,7 @@ def run(
             v.name: {"config": v.config.to_dict(), "settings": asdict(v.settings)} for v in variants
         },
         runs=[],
-        baselines={
-            name: {"val_loss": loss, "val_bits_per_byte": corpus.bits_per_byte(loss)}
-            for name, loss in counting.baselines(corpus).items()
-        },
+        baselines=counted(corpus),
     )
     if before is not None:
         if (before.variants, before.corpus) != (results.variants, results.corpus):
@@ -95,13 +99,21 @@ def run(
         for variant in variants:
             if (variant.name, seed) in made:
                 continue
-            finished = _one(variant, corpus, seed, progress, sample_tokens, watch)
+            finished = _one(variant, corpus, seed, progress, sample_tokens, watch, build)
             if finished is None:
                 return results
             results.runs.append(finished)
             if after is not None:
                 after(results)
     return results
+
+
+def counted(corpus: Corpus) -> dict[str, dict[str, float]]:
+    """Return what counting achieves on a corpus, as `Results` keeps it."""
+    return {
+        name: {"val_loss": loss, "val_bits_per_byte": corpus.bits_per_byte(loss)}
+        for name, loss in counting.baselines(corpus).items()
+    }
 
 
 def _one(
@@ -111,11 +123,12 @@ def _one(
     progress: bool,
     sample_tokens: int,
     watch: Callable[[Variant, dict[str, Any]], Watch] | None,
+    build: Callable[[Variant], GPT],
 ) -> Run | None:
     """Train one variant with one seed; None if it was interrupted."""
     extra: dict[str, Any] = {}
     torch.manual_seed(seed)
-    model = GPT(variant.config)
+    model = build(variant)
     if progress:
         tell(f"{variant.name}, seed {seed}")
     history = train(

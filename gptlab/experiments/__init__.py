@@ -30,6 +30,7 @@ from gptlab.experiments.generations import (
 from gptlab.experiments.kept import come_along
 from gptlab.experiments.rates import RATES, RATES_WIDE, rates
 from gptlab.experiments.scaling import GRID, grid
+from gptlab.experiments.successors import SUCCESSORS
 from gptlab.experiments.terms import SHARED_RATE, Experiment, at_equal_tokens
 from gptlab.results import Results
 
@@ -71,6 +72,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         GRID,
         RATES,
         RATES_WIDE,
+        SUCCESSORS,
     )
 }
 

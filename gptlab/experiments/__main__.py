@@ -30,7 +30,6 @@ from gptlab.experiments import (
     in_context,
     memorisation,
     recurrent,
-    successors,
     transfer,
     which_package,
 )
@@ -38,7 +37,7 @@ from gptlab.experiments.bundled_model import train_bundled
 from gptlab.results import Results
 
 #: Those with results of a kind of their own.
-OWN = ("which-package", "transfer", "applications", "successors", "memorisation", "fairness")
+OWN = ("which-package", "transfer", "applications", "memorisation", "fairness")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,8 +70,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             transfer.record(path, seeds, resume=options.resume)
         case "applications":
             applications.record(path, seeds, resume=options.resume)
-        case "successors":
-            successors.record(path, seeds, resume=options.resume)
         case "memorisation":
             memorisation.record(path, seeds, resume=options.resume)
         case "fairness":
@@ -90,6 +87,7 @@ def _compare(experiment: Experiment, path: Path, seeds: range, resume: bool) -> 
         seeds,
         title=experiment.name,
         watch=experiment.watch,
+        build=experiment.build,
         after=lambda so_far: so_far.save(path),
         before=Results.load(path) if resume and path.exists() else None,
     )

@@ -17,8 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gptlab import counting
-from gptlab.compare import as_run
+from gptlab.compare import as_run, counted
 from gptlab.config import GPTConfig, preset
 from gptlab.corpora import Corpus, python_docs
 from gptlab.model import GPT
@@ -145,10 +144,7 @@ def record(path: Path, seeds: Sequence[int] = (1, 2, 3), tokens: int = TOKENS) -
         machine=describe_machine(),
         variants=variants(shape(), {kind: how(kind, tokens) for kind in MODELS}),
         runs=[],
-        baselines={
-            name: {"val_loss": loss, "val_bits_per_byte": corpus.bits_per_byte(loss)}
-            for name, loss in counting.baselines(corpus).items()
-        },
+        baselines=counted(corpus),
     )
 
     def places(model: GPT, _: History) -> dict[str, Any]:

@@ -7,28 +7,20 @@ of the model, the text and the number of tokens stay as they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
-from importlib.resources import as_file
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-from gptlab import counting
-from gptlab.compare import as_run
+from gptlab.compare import Variant
 from gptlab.config import GPTConfig, preset
-from gptlab.corpora import Corpus, python_docs
-from gptlab.data import DATA
+from gptlab.experiments.terms import Experiment
 from gptlab.model import GPT, Block, CausalSelfAttention
-from gptlab.results import Results, Run
-from gptlab.runtime.device import describe_machine
 from gptlab.runtime.fast_attention import fast_attend
 from gptlab.runtime.linear import Linear
-from gptlab.runtime.progress import tell
 from gptlab.runtime.reading import Reading
 from gptlab.settings import MUON_RATE, TrainSettings
-from gptlab.training import train
 
 #: Updates of 4,096 tokens each; 500 read two million.
 STEPS = 500
@@ -171,49 +163,17 @@ def settings(name: str, steps: int = STEPS) -> TrainSettings:
     return settings
 
 
-def measure(
-    name: str, corpus: Corpus, seed: int, steps: int = STEPS, progress: bool = True
-) -> Run | None:
-    """Train one variant; None where it was interrupted."""
-    torch.manual_seed(seed)
-    model = GPT(config(corpus.tokenizer.vocab_size))
-    change = CHANGES[name]
-    if change is not None:
-        change(model)
-    history = train(model, corpus, replace(settings(name, steps), seed=seed), progress=progress)
-    return None if history.interrupted else as_run(name, seed, model, history)
+def variants(vocab_size: int, steps: int = STEPS) -> list[Variant]:
+    """Return one variant a change; `build` puts the change into its model."""
+    shape = config(vocab_size)
+    return [Variant(name, shape, settings(name, steps)) for name in CHANGES]
 
 
-def record(path: Path, seeds: Sequence[int] = (1, 2, 3), *, resume: bool = False) -> Results:
-    """Train every variant with every seed, and save after each run."""
-    corpus = python_docs("char")
-    shape = config(corpus.tokenizer.vocab_size).to_dict()
-    results = Results(
-        title="successors",
-        corpus=corpus.describe(),
-        machine=describe_machine(),
-        variants={name: {"config": shape, "settings": asdict(settings(name))} for name in CHANGES},
-        runs=Results.load(path).runs if resume and path.exists() else [],
-        baselines={
-            name: {"val_loss": loss, "val_bits_per_byte": corpus.bits_per_byte(loss)}
-            for name, loss in counting.baselines(corpus).items()
-        },
-    )
-    made = {(run.variant, run.seed) for run in results.runs}
-    for seed in seeds:
-        for name in CHANGES:
-            if (name, seed) in made:
-                continue
-            tell(f"{name}, seed {seed}")
-            finished = measure(name, corpus, seed)
-            if finished is None:
-                return results
-            results.runs.append(finished)
-            results.save(path)
-    return results
+def build(variant: Variant) -> GPT:
+    """Return a fresh model with the change of that name."""
+    change = CHANGES[variant.name]
+    model = GPT(variant.config)
+    return model if change is None else change(model)
 
 
-def recorded() -> Results:
-    """Return the measurements that come with the package."""
-    with as_file(DATA / "results" / "successors.json") as path:
-        return Results.load(path)
+SUCCESSORS = Experiment("successors", "char", variants, build=build)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gptlab import checkpoints
-from gptlab.compare import Variant
+from gptlab.compare import Variant, fresh
 from gptlab.config import GPTConfig
 from gptlab.model import GPT
 from gptlab.settings import TrainSettings
@@ -26,12 +26,14 @@ class Experiment:
         tokenizer: "bpe" or "char".
         variants: what to train, from the vocabulary's size.
         watch: what to look at besides the losses; see `gptlab.compare.run`.
+        build: makes a variant's model; see there.
     """
 
     name: str
     tokenizer: str
     variants: Callable[[int], list[Variant]]
     watch: Callable[[Variant, dict[str, Any]], Watch] | None = None
+    build: Callable[[Variant], GPT] = fresh
 
 
 #: The learning rate where generations are compared: the highest that all of them survive, so that

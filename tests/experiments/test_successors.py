@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from gptlab import experiments
 from gptlab.corpora import from_text
+from gptlab.experiments import __main__ as recording
 from gptlab.experiments import successors
 from gptlab.experiments.successors import CHANGES, GroupedQueryAttention, RotaryAttention, rotate
 from gptlab.generation import Sampling, sample
@@ -92,20 +94,23 @@ def test_a_recording_that_was_stopped_goes_on(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     text = "the cat sat on the mat, the dog sat on the cat.\n" * 100
-    monkeypatch.setattr(successors, "python_docs", lambda kind: from_text(text))
-    monkeypatch.setattr(successors, "STEPS", 2)
-    monkeypatch.setattr(successors.measure, "__defaults__", (2, False))
-    path = tmp_path / "successors.json"
-    results = successors.record(path, seeds=(1,))
+    monkeypatch.setattr(recording, "python_docs", lambda kind: from_text(text))
+    monkeypatch.setattr(successors.variants, "__defaults__", (2,))
+    path = tmp_path / "results" / "successors.json"
+    path.parent.mkdir()
+    asked = ["successors", "--seeds", "1", "--out", str(tmp_path)]
+    recording.main(asked)
+    results = Results.load(path)
     assert [run.variant for run in results.runs] == list(CHANGES)
     Results(**{**vars(results), "runs": results.runs[:-2]}).save(path)
-    again = successors.record(path, seeds=(1,), resume=True)
+    recording.main([*asked, "--resume"])
+    again = Results.load(path)
     assert [run.val_loss for run in again.runs] == [run.val_loss for run in results.runs]
     assert len({run.val_loss for run in again.runs}) == len(CHANGES)
 
 
 def test_what_was_recorded_passes_the_line_of_triples() -> None:
-    recorded = successors.recorded()
+    recorded = experiments.results("successors")
     assert recorded.with_runs() == list(CHANGES)
     for name in CHANGES:
         assert len(recorded.of(name)) >= 3
