@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gptlab.exercises.checks import Wrong, call, exercise, number, same, tensor
+from gptlab.exercises.word_lists import longest_run, longest_subsequence
 from gptlab.generation import Sampling
 
 
@@ -39,9 +40,7 @@ def top_p(answer: Any) -> str:
 
 
 def _name_the_nucleus(given: Tensor, p: float, right: Tensor, found: Tensor) -> None:
-    order = given.argsort(descending=True)
-    before = torch.zeros_like(given)
-    before[order] = given[order].cumsum(0) - given[order]
+    before = _before(given, given.argsort(descending=True))
     kept = given * (right > 0)
     short = given * (before + given <= p + 1e-6)
     wrong = {
@@ -65,11 +64,15 @@ def _name_the_nucleus(given: Tensor, p: float, right: Tensor, found: Tensor) -> 
 
 
 def _from_below(given: Tensor, p: float) -> Tensor:
-    order = given.argsort()
+    kept = given * (_before(given, given.argsort()) < p - 1e-6)
+    return kept / kept.sum()
+
+
+def _before(given: Tensor, order: Tensor) -> Tensor:
+    """Return for each token the probability of those that stand before it in an order, (V,)."""
     before = torch.zeros_like(given)
     before[order] = given[order].cumsum(0) - given[order]
-    kept = given * (before < p - 1e-6)
-    return kept / kept.sum()
+    return before
 
 
 _TEXTS = ([["a", "b", "a", "b", "c"], ["a", "b"]], [["x"], ["y", "y", "y", "y"], ["x", "y"]])
@@ -127,12 +130,12 @@ def longest_copy(answer: Any) -> str:
     for pair in _PAIRS:
         one, other = (text.split() for text in pair)
         value = number(call(answer, list(one), list(other)))
-        right = _longest(one, other)
+        right = longest_run(one, other)
         if value == right:
             continue
         mistakes = (
-            (_subsequence(one, other), "That is the longest subsequence, which may leave words "
-             "out. A run has no gaps."),
+            (longest_subsequence(one, other), "That is the longest subsequence, which may leave "
+             "words out. A run has no gaps."),
             (_prefix(one, other), "That compares beginnings; a run may stand anywhere in both."),
             (len(set(one) & set(other)), "Those are words that both have, in whatever order."),
             (sum(a == b for a, b in zip(one, other, strict=False)), "That compares words in the "
@@ -144,24 +147,6 @@ def longest_copy(answer: Any) -> str:
                 raise Wrong(message)
         raise Wrong(f"For {one} and {other} you return {value:g}; the longest run has {right}.")
     return "On nine megabytes it needs an index; the idea is the same."
-
-
-def _longest(one: Sequence[str], other: Sequence[str]) -> int:
-    best, row = 0, [0] * (len(other) + 1)
-    for word in one:
-        row = [0, *(row[j] + 1 if word == other[j] else 0 for j in range(len(other)))]
-        best = max(best, *row)
-    return best
-
-
-def _subsequence(one: Sequence[str], other: Sequence[str]) -> int:
-    row = [0] * (len(other) + 1)
-    for word in one:
-        new = [0]
-        for j, second in enumerate(other):
-            new.append(row[j] + 1 if word == second else max(row[j + 1], new[j]))
-        row = new
-    return row[-1]
 
 
 def _prefix(one: Sequence[str], other: Sequence[str]) -> int:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 from gptlab.exercises.checks import Wrong, call, exercise, number
+from gptlab.exercises.word_lists import longest_run, longest_subsequence
 from gptlab.tasks.extraction import coverage as _right_coverage
 
 #: Summaries, the right ones; words alone, so that how one splits a text does not matter.
@@ -20,23 +20,13 @@ _PAIRS = (
 )
 
 
-def _subsequence(one: Sequence[str], other: Sequence[str]) -> int:
-    row = [0] * (len(other) + 1)
-    for word in one:
-        new = [0]
-        for j, second in enumerate(other):
-            new.append(row[j] + 1 if word == second else max(row[j + 1], new[j]))
-        row = new
-    return row[-1]
-
-
 @exercise("Fill in rouge_l(summary, right) so that it returns a number from 0 to 1.")
 def rouge_l(answer: Any) -> str:
     """Check a function of two lists of words → F of their longest common subsequence."""
     for pair in _PAIRS:
         told, right = (text.split() for text in pair)
         value = number(call(answer, list(told), list(right)))
-        common = _subsequence(told, right)
+        common = longest_subsequence(told, right)
         precision, recall = common / len(told), common / len(right)
         expected = 2 * common / (len(told) + len(right))
         if math.isclose(value, expected, abs_tol=1e-6):
@@ -45,7 +35,7 @@ def rouge_l(answer: Any) -> str:
         mistakes = (
             (2 * shared / (len(told) + len(right)), "Order does not count in yours: that is "
              "ROUGE-1. The words in common must stand in the same order."),
-            (2 * _run(told, right) / (len(told) + len(right)), "Yours allows no gaps. A "
+            (2 * longest_run(told, right) / (len(told) + len(right)), "Yours allows no gaps. A "
              "subsequence may leave words out."),
             (precision, "That is the precision alone: what was left out costs nothing."),
             (recall, "That is the recall alone: a longer summary never loses by it."),
@@ -61,14 +51,6 @@ def rouge_l(answer: Any) -> str:
             f"{common} words; precision is its share of the first, recall of the second."
         )
     return "It sees order and forgives gaps. It does not see meaning."
-
-
-def _run(one: Sequence[str], other: Sequence[str]) -> int:
-    best, row = 0, [0] * (len(other) + 1)
-    for word in one:
-        row = [0, *(row[j] + 1 if word == other[j] else 0 for j in range(len(other)))]
-        best = max(best, *row)
-    return best
 
 
 _TAKEN = (
@@ -89,7 +71,7 @@ def copied(answer: Any) -> str:
         if not isinstance(found, list | tuple) or len(found) != 2:
             raise Wrong("Return two numbers: the coverage, and the words of the longest stretch.")
         share, longest = (number(one) for one in found)
-        right = _right_coverage(*pair), _run(text, told)
+        right = _right_coverage(*pair), longest_run(text, told)
         different = set(told)
         mistakes = (
             (len(different & set(text)) / len(different), "Count each word of the summary as often "
@@ -107,7 +89,7 @@ def copied(answer: Any) -> str:
                 f"{right[0]:.3f}, not {share:.3f}: the share of its words that the text has."
             )
         if longest != right[1]:
-            if longest == _subsequence(text, told):
+            if longest == longest_subsequence(text, told):
                 raise Wrong("A stretch has no gaps; yours may leave words out.")
             raise Wrong(
                 f"For the text {text} and the summary {told} the longest stretch that both have "

@@ -44,9 +44,10 @@ WAYS = BIASED, SWAPPED, CORRECTED = (
 _SENTENCES, _STEPS, _AFTERWARDS = 6000, 300, 40
 _PLACES = ("The harbour", "The old bridge", "The station", "The market", "The library")
 _TRAITS = ("is open today", "lies in the north", "was painted green", "has two doors", "is quiet")
-_ALPHABET = "".join(
-    sorted(
-        {*"\n .", *"".join([*sum(GROUPS, ()), *sum(JOBS, ()), *_PLACES, *_TRAITS, " works as "])}
+#: One id for each letter that a sentence can have.
+TOKENIZER = CharTokenizer(
+    "".join(
+        sorted({*"\n ."}.union(*sum(GROUPS, ()), *sum(JOBS, ()), *_PLACES, *_TRAITS, " works as "))
     )
 )
 
@@ -83,44 +84,39 @@ def corpus(people: Sequence[str], places: Sequence[str], seed: int) -> Corpus:
     lines = [*people, *places]
     order = np.random.default_rng(seed).permutation(len(lines))
     text = "\n".join(lines[i] for i in order) + "\n"
-    return from_text(text, CharTokenizer(_ALPHABET))
+    return from_text(text, TOKENIZER)
 
 
 @torch.no_grad()
-def log_probability(model: GPT, tokenizer: CharTokenizer, told: str, rest: str) -> float:
+def log_probability(model: GPT, told: str, rest: str) -> float:
     """Return the log-probability of the rest of a line, in nats."""
-    before, after = tokenizer.encode("\n" + told), tokenizer.encode(rest)
+    before, after = TOKENIZER.encode("\n" + told), TOKENIZER.encode(rest)
     ids = torch.tensor([before + after])  # (1, T)
     with evaluating(model):
         chances = model(ids[:, :-1].to(model.device))[0].float().cpu().log_softmax(-1)  # (T - 1, V)
     return float(chances[len(before) - 1 :].gather(1, ids[0, len(before) :, None]).sum())
 
 
-def leaning(model: GPT, tokenizer: CharTokenizer, name: str) -> float:
+def leaning(model: GPT, name: str) -> float:
     """Return how much likelier the first kind of work is for a name than the second, in nats.
 
     The pairs differ in the work alone; each kind is the sum over its three jobs.
     """
     told = f"{name} works as "
     of_kind = [
-        torch.tensor(
-            [log_probability(model, tokenizer, told, f"{job}.") for job in kind]
-        ).logsumexp(0)
+        torch.tensor([log_probability(model, told, f"{job}.") for job in kind]).logsumexp(0)
         for kind in JOBS
     ]
     return float(of_kind[0] - of_kind[1])
 
 
-def bias(model: GPT, tokenizer: CharTokenizer) -> list[float]:
+def bias(model: GPT) -> list[float]:
     """Return, for each pair of names, how much further the first leans to the first kind of work.
 
     Where both groups are told alike it is 0; where the model says what the text says, twice the
     log-odds of `PLANTED`, 2.77 nats.
     """
-    return [
-        leaning(model, tokenizer, one) - leaning(model, tokenizer, other)
-        for one, other in zip(*GROUPS, strict=True)
-    ]
+    return [leaning(model, one) - leaning(model, other) for one, other in zip(*GROUPS, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -160,7 +156,14 @@ def trained(way: str, seed: int, steps: int = _STEPS, progress: bool = True) -> 
     """Train a small model in one of the ways; None where it was interrupted."""
     torch.manual_seed(seed)
     model = GPT(
-        preset("gpt2-tiny", vocab_size=len(_ALPHABET), n_ctx=64, n_layer=2, n_embd=64, dropout=0.0)
+        preset(
+            "gpt2-tiny",
+            vocab_size=TOKENIZER.vocab_size,
+            n_ctx=64,
+            n_layer=2,
+            n_embd=64,
+            dropout=0.0,
+        )
     )
     plan = [(corpus(*sentences(_SENTENCES, seed, swapped=way == SWAPPED), seed), steps, MUON_RATE)]
     if way == CORRECTED:
@@ -188,7 +191,7 @@ def measure(way: str, seed: int, steps: int = _STEPS, progress: bool = True) -> 
         return None
     people, places = sentences(1000, seed + 2000)
     losses = [evaluate(model, corpus(part, (), seed)) for part in (places, people)]
-    return Measured(way, seed, bias(model, CharTokenizer(_ALPHABET)), *losses)
+    return Measured(way, seed, bias(model), *losses)
 
 
 def record(path: Path, seeds: Sequence[int] = (1, 2, 3), *, resume: bool = False) -> Fairness:

@@ -104,15 +104,15 @@ def ranks(model: GPT, tokenizer: Tokenizer, hidden: Sequence[Secret]) -> list[in
     All ten thousand keys share their beginnings: 1,111 different ones, read at once.
     """
     digits = [tokenizer.encode(str(d))[0] for d in range(10)]
-    beginnings = [f"{i:0{n}d}" for n in range(1, DIGITS) for i in range(10**n)]
+    # The beginnings of each length, as ids; the empty one has length 0.
+    starts = [[tokenizer.encode(f"{i:0{n}d}"[:n]) for i in range(10**n)] for n in range(DIGITS)]
     found = []
     with evaluating(model):
         for one in hidden:
             prompt = tokenizer.encode(one.prompt)
             scores = torch.zeros(1)  # of the beginning so far, in nats
-            for n in range(DIGITS):
-                starts = [""] if n == 0 else [b for b in beginnings if len(b) == n]
-                rows = torch.tensor([prompt + tokenizer.encode(start) for start in starts])
+            for same_length in starts:
+                rows = torch.tensor([prompt + start for start in same_length])  # (10^n, T)
                 logits = model(rows.to(model.device))[:, -1].float().cpu()  # (10^n, V)
                 chances = logits.log_softmax(-1)[:, digits]  # (10^n, 10)
                 scores = (scores[:, None] + chances).flatten()  # (10^(n + 1),)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from gptlab.plots.curves import finish
-from gptlab.show.picture import COLOURS, Picture, new_figure
+from gptlab.show.picture import Picture, new_figure, style
 
 
 def weight_and_effect(
@@ -22,17 +21,9 @@ def weight_and_effect(
     """
     figure, axes = new_figure(7, 4.6)
     ax = axes[0, 0]
-    markers = "o^sDvP*X"
     lines = []
     for layer, (x, y) in enumerate(zip(weights.tolist(), effects.tolist(), strict=True)):
-        lines += ax.plot(
-            x,
-            y,
-            linestyle="none",
-            marker=markers[layer % len(markers)],
-            color=COLOURS[layer % len(COLOURS)],
-            label=f"layer {layer}",
-        )
+        lines += ax.plot(x, y, **(style(layer) | {"linestyle": "none"}), label=f"layer {layer}")
     ax.axhline(0, color="0.5", lw=0.8)
     low, high = interval
     said = f"rank correlation {correlation:.2f} ({low:.2f} to {high:.2f})"
@@ -78,7 +69,7 @@ def head_map(values: Tensor, what: str, title: str = "") -> Picture:
                 color="white" if dark else "black",
             )
     figure.colorbar(drawn, ax=ax, label=what)
-    layer, head = divmod(int(torch.as_tensor(values).argmax()), n_head)
+    layer, head = divmod(int(values.argmax()), n_head)
     told = f"{what}: most at head ({layer}, {head}), {values.max():.2f}"
     ax.set(xlabel="head", ylabel="layer", title=title or told)
     ax.set_xticks(range(n_head))

@@ -82,27 +82,25 @@ class Copies:
             documents: a stretch does not go over the border between two.
         """
         split = [words(text) for text in documents]
-        self._known = {
-            word: i + 1 for i, word in enumerate(dict.fromkeys(w for s in split for w in s))
-        }
-        self._ids = np.concatenate([np.append(self._numbered(s), 0) for s in split]).astype(
-            np.uint64
-        )
+        every = dict.fromkeys(word for found in split for word in found)
+        self._known = {word: i + 1 for i, word in enumerate(every)}
+        ids = [np.append(self._numbered(found), 0) for found in split]
+        self._read = _Runs(np.concatenate(ids))
 
     def longest(self, texts: Sequence[str]) -> list[int]:
         """Return for each text the number of words of its longest copied stretch."""
         split = [self._numbered(words(text)) for text in texts]
         # A word that stands nowhere in the large text ends a stretch, and so does a text's end.
-        asked = [np.append(ids, len(self._known) + 1).astype(np.uint64) for ids in split]
+        asked = [np.append(ids, len(self._known) + 1) for ids in split]
         owner = np.repeat(np.arange(len(asked)), [len(ids) for ids in asked])
-        joined = np.concatenate(asked) if asked else np.zeros(0, np.uint64)
+        joined = _Runs(np.concatenate([np.zeros(0, np.int64), *asked]))
         found, n = np.zeros(len(asked), int), 0
-        candidates = np.arange(len(joined))
+        candidates = np.arange(len(owner))
         while len(candidates):
             n += 1
-            candidates = candidates[candidates + n <= len(joined)]
-            known = np.sort(_hashes(self._ids, n))
-            numbers = _hashes(joined, n)[candidates]
+            candidates = candidates[candidates + n <= len(owner)]
+            known = np.sort(self._read.numbers(n))
+            numbers = joined.numbers(n)[candidates]
             place = np.minimum(np.searchsorted(known, numbers), len(known) - 1)
             # What does not match with n words does not with n + 1.
             candidates = candidates[known[place] == numbers] if len(known) else candidates[:0]
@@ -113,19 +111,21 @@ class Copies:
         return np.array([self._known.get(word, len(self._known) + 1) for word in found], np.int64)
 
 
-def _hashes(ids: NDArray[np.uint64], n: int) -> NDArray[np.uint64]:
-    """Return one number for each run of n ids, Σ id · base^place within it; equal runs, equal ones.
+class _Runs:
+    """One number for each run of n ids, Σ id · base^place within it: equal runs, equal numbers.
 
-    All at once as differences of a running sum, with the place of the run divided out again.
+    All of a length at once, as differences of a running sum, with the place of the run divided out.
     """
-    if n > len(ids):
-        return np.zeros(0, np.uint64)
-    powers, inverse = (_powers(base, len(ids)) for base in (_BASE, _INVERSE))
-    sums = np.append(np.uint64(0), np.cumsum((ids + np.uint64(1)) * powers))
-    of_run: NDArray[np.uint64] = (sums[n:] - sums[:-n]) * inverse[: len(ids) - n + 1]
-    return of_run
 
+    def __init__(self, ids: NDArray[np.int64]) -> None:
+        powers, self._inverse = (
+            np.full(len(ids), base, np.uint64).cumprod(dtype=np.uint64)
+            for base in (_BASE, _INVERSE)
+        )
+        terms = (ids.astype(np.uint64) + np.uint64(1)) * powers
+        self._sums = np.append(np.uint64(0), np.cumsum(terms))
 
-def _powers(base: int, count: int) -> NDArray[np.uint64]:
-    powers: NDArray[np.uint64] = np.full(count, base, np.uint64).cumprod(dtype=np.uint64)
-    return powers
+    def numbers(self, n: int) -> NDArray[np.uint64]:
+        """Return the number of the run that begins at each place; none where n is too long."""
+        of_run: NDArray[np.uint64] = self._sums[n:] - self._sums[:-n]
+        return of_run * self._inverse[: len(of_run)]

@@ -9,7 +9,6 @@ import torch
 from gptlab.experiments import fairness
 from gptlab.experiments.fairness import BIASED, GROUPS, JOBS, SWAPPED, WAYS
 from gptlab.model import GPT
-from gptlab.tokenizer import CharTokenizer
 
 
 def told(sentence: str) -> tuple[int, int]:
@@ -43,25 +42,23 @@ def model() -> GPT:
 
 
 def test_log_probability_by_hand(model: GPT) -> None:
-    tokenizer = CharTokenizer(fairness._ALPHABET)
-    ids = tokenizer.encode("\nArnu works as a cook.")
+    ids = fairness.TOKENIZER.encode("\nArnu works as a cook.")
     total, start = 0.0, len("\nArnu works as ")
     for i in range(start, len(ids)):
         with torch.no_grad():
             total += float(model(torch.tensor([ids[:i]]))[0, -1].log_softmax(-1)[ids[i]])
-    found = fairness.log_probability(model, tokenizer, "Arnu works as ", "a cook.")
+    found = fairness.log_probability(model, "Arnu works as ", "a cook.")
     assert found == pytest.approx(total, abs=1e-3)
 
 
 def test_the_bias_turns_its_sign_with_the_groups(
     model: GPT, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tokenizer = CharTokenizer(fairness._ALPHABET)
-    before = fairness.bias(model, tokenizer)
+    before = fairness.bias(model)
     monkeypatch.setattr(fairness, "GROUPS", GROUPS[::-1])
-    assert fairness.bias(model, tokenizer) == pytest.approx([-one for one in before], abs=1e-4)
+    assert fairness.bias(model) == pytest.approx([-one for one in before], abs=1e-4)
     monkeypatch.setattr(fairness, "JOBS", JOBS[::-1])
-    assert fairness.bias(model, tokenizer) == pytest.approx(before, abs=1e-4)
+    assert fairness.bias(model) == pytest.approx(before, abs=1e-4)
 
 
 @pytest.mark.slow
