@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from typing import Any
 
-from gptlab.exercises.checks import Wrong, call, exercise, number
+from gptlab.exercises.checks import Wrong, call, exercise, number, train_and_test
 from gptlab.exercises.word_lists import longest_run, longest_subsequence
 from gptlab.tasks.extraction import coverage as _right_coverage
 
@@ -107,7 +107,7 @@ def split(answer: Any) -> str:
     """Check a function documents (module, body, line), share, seed → (train, test)."""
     modules = sorted({module for module, *_ in _DOCUMENTS})
     for share, seed in ((0.3, 1), (0.3, 2), (0.5, 1)):
-        train, test = _parts(call(answer, list(_DOCUMENTS), share, seed))
+        train, test = _drawn(answer, share, seed)
         both = {one[0] for one in train} & {one[0] for one in test}
         if both:
             raise Wrong(
@@ -127,23 +127,17 @@ def split(answer: Any) -> str:
                 f"There are {len(modules)} modules, and with share = {share:g} you test on {found} "
                 f"of them; it should be {wanted}."
             )
-        if _parts(call(answer, list(_DOCUMENTS), share, seed)) != (train, test):
+        if _drawn(answer, share, seed) != (
+            train,
+            test,
+        ):
             raise Wrong("The same seed gives two different splits.")
-    first, second = (_parts(call(answer, list(_DOCUMENTS), 0.3, seed))[1] for seed in (1, 5))
-    third = _parts(call(answer, list(_DOCUMENTS), 0.3, 9))[1]
-    if sorted(first) == sorted(second) == sorted(third):
+    first, second, third = (sorted(_drawn(answer, 0.3, seed)[1]) for seed in (1, 5, 9))
+    if first == second == third:
         raise Wrong("Three seeds give the same test; is the seed used?")
     return "What is tested comes from a place that was never read."
 
 
-def _parts(value: Any) -> tuple[list[Any], list[Any]]:
-    if not isinstance(value, tuple | list) or len(value) != 2:
-        raise Wrong(f"Return the pair (train, test), not {type(value).__name__}.")
-    parts = []
-    for part in value:
-        if not isinstance(part, list | tuple) or not all(isinstance(one, tuple) for one in part):
-            raise Wrong("Each part should be a list of documents (module, body, line).")
-        parts.append(list(part))
-    if strange := [one for part in parts for one in part if one not in _DOCUMENTS]:
-        raise Wrong(f"{strange[0]!r} is none of the documents that were given.")
-    return parts[0], parts[1]
+def _drawn(answer: Any, share: float, seed: int) -> tuple[list[Any], list[Any]]:
+    split_up = call(answer, list(_DOCUMENTS), share, seed)
+    return train_and_test(split_up, _DOCUMENTS, "documents")

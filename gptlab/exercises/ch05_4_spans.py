@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gptlab.exercises.checks import Wrong, call, exercise
+from gptlab.exercises.checks import Wrong, call, exercise, train_and_test
 
 #: A passage with a question, its answer, and the two places it is about.
 Passage = tuple[str, str, tuple[str, str]]
@@ -51,16 +51,10 @@ def split(answer: Any) -> str:
 
 def _judge_split(result: Any, passages: Sequence[Passage], share: float) -> frozenset[str]:
     """Return the places to test on, if the split is as it should be."""
-    if not isinstance(result, list | tuple) or len(result) != 2:
-        raise Wrong(f"Return two lists, (train, test), not {type(result).__name__}.")
-    for name, part in zip(("train", "test"), result, strict=True):
-        if not isinstance(part, list | tuple):
-            raise Wrong(f"{name} should be a list of passages, not {type(part).__name__}.")
-        if made := [one for one in part if one not in passages]:
-            raise Wrong(f"{name} holds {str(made[0])[:60]}, which is none of the passages.")
+    train, test = train_and_test(result, passages, "passages")
+    for name, part in (("train", train), ("test", test)):
         if len(set(part)) != len(part):
             raise Wrong(f"In {name} a passage stands twice.")
-    train, test = result
     known, tested = (frozenset(p for *_, both in part for p in both) for part in (train, test))
     if not test:
         raise Wrong("test is empty.")

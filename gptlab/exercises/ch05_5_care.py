@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gptlab.exercises.checks import Wrong, call, exercise, number
+from gptlab.exercises.checks import Wrong, call, exercise, number, train_and_test
 from gptlab.prompting import Shot
 from gptlab.tasks.calibration import calibration_error as _right_error
 from gptlab.tasks.calibration import in_bins
@@ -128,14 +128,7 @@ def split(answer: Any) -> str:
 
 
 def _judge_split(result: Any, pairs: Sequence[Shot], share: float) -> tuple[list[Shot], list[Shot]]:
-    if not isinstance(result, list | tuple) or len(result) != 2:
-        raise Wrong(f"Return two lists, (train, test), not {type(result).__name__}.")
-    for name, part in zip(("train", "test"), result, strict=True):
-        if not isinstance(part, list | tuple):
-            raise Wrong(f"{name} should be a list of pairs, not {type(part).__name__}.")
-        if made := [one for one in part if one not in pairs]:
-            raise Wrong(f"{name} holds {str(made[0])[:60]}, which is none of the pairs.")
-    train, test = (list(map(tuple, part)) for part in result)
+    train, test = (list(map(tuple, part)) for part in train_and_test(result, pairs, "pairs"))
     if shared := set(train) & set(test):
         raise Wrong(
             f"{len(shared)} texts stand in both parts, the first {min(shared)[0]!r}: a leak."

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dis
 import inspect
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial, wraps
 from numbers import Real
 from pathlib import Path
@@ -130,6 +130,25 @@ def number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, Real):  # numpy's are
         raise Wrong(f"The answer should be a number, not {type(value).__name__}.")
     return float(value)
+
+
+def train_and_test(result: Any, given: Sequence[Any], called: str) -> tuple[list[Any], list[Any]]:
+    """Return both lists of a split, or say what they are instead.
+
+    Args:
+        result: what the reader's function returned.
+        given: what it was to split.
+        called: what that is, in the plural.
+    """
+    if not isinstance(result, list | tuple) or len(result) != 2:
+        raise Wrong(f"Return two lists of {called}, (train, test), not {type(result).__name__}.")
+    for name, part in zip(("train", "test"), result, strict=True):
+        if not isinstance(part, list | tuple):
+            raise Wrong(f"{name} should be a list of {called}, not {type(part).__name__}.")
+        if made := [one for one in part if one not in given]:
+            raise Wrong(f"{name} holds {str(made[0])[:60]}, which is none of the {called}.")
+    train, test = result
+    return list(train), list(test)
 
 
 def same(value: Tensor, other: Tensor) -> bool:
