@@ -127,10 +127,7 @@ def split(answer: Any) -> str:
                 f"There are {len(modules)} modules, and with share = {share:g} you test on {found} "
                 f"of them; it should be {wanted}."
             )
-        if _drawn(answer, share, seed) != (
-            train,
-            test,
-        ):
+        if _drawn(answer, share, seed) != (train, test):
             raise Wrong("The same seed gives two different splits.")
     first, second, third = (sorted(_drawn(answer, 0.3, seed)[1]) for seed in (1, 5, 9))
     if first == second == third:
