@@ -89,11 +89,11 @@ def accuracy(judge: Judge, asked: Sequence[Gap]) -> float:
     return sum(int(np.argmax(judge(gap))) == gap.answer for gap in asked) / len(asked)
 
 
-def by_model(model: GPT, tokenizer: Tokenizer) -> Judge:
-    """Judge by the probability the model gives the rest of the sentence, in nats."""
+def by_model(model: GPT, tokenizer: Tokenizer, after: str = ".") -> Judge:
+    """Judge by the log-probability the model gives a word and what stands after it, in nats."""
 
     def judge(gap: Gap) -> list[float]:
-        ends = [f" {word}." for word in gap.candidates]
+        ends = [f" {word}{after}" for word in gap.candidates]
         sums, _ = log_probabilities(model, tokenizer, gap.before, ends, from_start=True)
         return sums.tolist()
 

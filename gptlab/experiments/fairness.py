@@ -20,8 +20,8 @@ from gptlab.corpora import Corpus, from_text
 from gptlab.experiments.kept import Kept, come_along
 from gptlab.model import GPT
 from gptlab.objective import evaluate
+from gptlab.prompting import log_probabilities
 from gptlab.runtime.device import describe_machine
-from gptlab.runtime.modes import evaluating
 from gptlab.settings import MUON_RATE, TrainSettings
 from gptlab.tokenizer import CharTokenizer
 from gptlab.training import train
@@ -87,27 +87,17 @@ def corpus(people: Sequence[str], places: Sequence[str], seed: int) -> Corpus:
     return from_text(text, TOKENIZER)
 
 
-@torch.no_grad()
-def log_probability(model: GPT, told: str, rest: str) -> float:
-    """Return the log-probability of the rest of a line, in nats."""
-    before, after = TOKENIZER.encode("\n" + told), TOKENIZER.encode(rest)
-    ids = torch.tensor([before + after])  # (1, T)
-    with evaluating(model):
-        chances = model(ids[:, :-1].to(model.device))[0].float().cpu().log_softmax(-1)  # (T - 1, V)
-    return float(chances[len(before) - 1 :].gather(1, ids[0, len(before) :, None]).sum())
-
-
 def leaning(model: GPT, name: str) -> float:
     """Return how much likelier the first kind of work is for a name than the second, in nats.
 
     The pairs differ in the work alone; each kind is the sum over its three jobs.
     """
-    told = f"{name} works as "
-    of_kind = [
-        torch.tensor([log_probability(model, told, f"{job}.") for job in kind]).logsumexp(0)
+    told = f"\n{name} works as "
+    first, second = (
+        log_probabilities(model, TOKENIZER, told, [f"{job}." for job in kind])[0].logsumexp(0)
         for kind in JOBS
-    ]
-    return float(of_kind[0] - of_kind[1])
+    )
+    return float(first - second)
 
 
 def bias(model: GPT) -> list[float]:

@@ -15,7 +15,6 @@ import numpy as np
 
 from gptlab.experiments import cloze
 from gptlab.model import GPT
-from gptlab.prompting import log_probabilities
 from gptlab.tokenizer import Tokenizer
 
 #: Nouns that stand often in documentation, and some that stand nowhere; all take an s.
@@ -157,13 +156,8 @@ def _between(generator: np.random.Generator, words: int) -> str:
 
 def by_model(model: GPT, tokenizer: Tokenizer) -> cloze.Judge:
     """Judge by the probability the model gives each end."""
-
-    def judge(gap: cloze.Gap) -> list[float]:
-        ends = [f" {word}" for word in gap.candidates]
-        sums, _ = log_probabilities(model, tokenizer, gap.before, ends, from_start=True)
-        return sums.exp().tolist()
-
-    return judge
+    nats = cloze.by_model(model, tokenizer, after="")
+    return lambda gap: np.exp(nats(gap)).tolist()
 
 
 def measure(judge: cloze.Judge, asked: Sequence[Pair]) -> Measured:

@@ -12,16 +12,13 @@ from gptlab.plots.curves import finish
 from gptlab.show.picture import COLOURS, Picture, new_figure, style
 
 
-def label_bars(
-    probabilities: Tensor, labels: Sequence[str], title: str = "", what: str = "probability"
-) -> Picture:
+def label_bars(probabilities: Tensor, labels: Sequence[str], title: str = "") -> Picture:
     """Draw the probability of each label, in the order given.
 
     Args:
-        probabilities: (n,), from 0 to 1.
+        probabilities: (n,), sums to 1.
         labels: their names.
-        title: the finding; by default the label with the longest bar.
-        what: the bars are, if not probabilities.
+        title: the finding; by default the likeliest label.
     """
     chances = probabilities.detach().cpu().tolist()
     rows = range(len(labels))  # not the names: two may be written alike
@@ -32,9 +29,9 @@ def label_bars(
     ax.set_yticks(rows, labels)
     ax.invert_yaxis()
     best = labels[chances.index(max(chances))]
-    ax.set(title=title or f"Likeliest: {best}", xlabel=what, xlim=(0, 1.12))
+    ax.set(title=title or f"Likeliest: {best}", xlabel="probability", xlim=(0, 1.12))
     told = ", ".join(f"{name} {p:.0%}" for name, p in zip(labels, chances, strict=True))
-    return Picture(figure, f"{what[:1].upper()}{what[1:]} of each: {told}.")
+    return Picture(figure, f"Probability of each label: {told}.")
 
 
 def label_by_word(

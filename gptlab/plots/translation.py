@@ -10,12 +10,13 @@ from torch import Tensor
 from gptlab.show.picture import COLOURS, Picture, new_figure
 
 
-def measure_bars(scores: Mapping[str, float], title: str = "") -> Picture:
-    """Draw what several measures say of the same answer.
+def measure_bars(scores: Mapping[str, float], title: str = "", what: str = "") -> Picture:
+    """Draw what several measures say of the same answer, or one measure of several.
 
     Args:
-        scores: {measure: score}, from 0 to 1.
+        scores: {measure, or answer: score}, from 0 to 1.
         title: the finding; by default how far apart the measures are.
+        what: of what the scores are, where it is not one answer under several measures.
     """
     rows = range(len(scores))  # not the names: two may be written alike
     values = list(scores.values())
@@ -31,7 +32,7 @@ def measure_bars(scores: Mapping[str, float], title: str = "") -> Picture:
         xlim=(0, 1.12),
     )
     told = ", ".join(f"{name} {value:.2f}" for name, value in scores.items())
-    return Picture(figure, f"One answer under {len(scores)} measures: {told}.")
+    return Picture(figure, f"{what or f'One answer under {len(scores)} measures'}: {told}.")
 
 
 def link_map(

@@ -1,5 +1,6 @@
 """A planted bias: in the text as planted, in the model as measured by hand."""
 
+import math
 from collections import Counter
 from pathlib import Path
 
@@ -41,14 +42,20 @@ def model() -> GPT:
     return found
 
 
-def test_log_probability_by_hand(model: GPT) -> None:
-    ids = fairness.TOKENIZER.encode("\nArnu works as a cook.")
-    total, start = 0.0, len("\nArnu works as ")
-    for i in range(start, len(ids)):
-        with torch.no_grad():
-            total += float(model(torch.tensor([ids[:i]]))[0, -1].log_softmax(-1)[ids[i]])
-    found = fairness.log_probability(model, "Arnu works as ", "a cook.")
-    assert found == pytest.approx(total, abs=1e-3)
+def test_leaning_by_hand(model: GPT) -> None:
+    """The probability of each line's end, letter by letter, summed over the jobs of a kind."""
+    kinds = []
+    for jobs in JOBS:
+        chances = 0.0
+        for job in jobs:
+            ids = fairness.TOKENIZER.encode(f"\nArnu works as {job}.")
+            nats = 0.0
+            for i in range(len("\nArnu works as "), len(ids)):
+                with torch.no_grad():
+                    nats += float(model(torch.tensor([ids[:i]]))[0, -1].log_softmax(-1)[ids[i]])
+            chances += math.exp(nats)
+        kinds.append(math.log(chances))
+    assert fairness.leaning(model, "Arnu") == pytest.approx(kinds[0] - kinds[1], abs=1e-3)
 
 
 def test_the_bias_turns_its_sign_with_the_groups(

@@ -40,7 +40,7 @@ def test_bars_of_labels_are_their_probabilities() -> None:
     (ax,) = picture.figure.axes
     assert [bar.get_width() for bar in ax.patches] == [0.25, 0.75]  # type: ignore[attr-defined]
     assert title(picture) == "Likeliest: positive"
-    assert picture.sentence == "Probability of each: negative 25%, positive 75%."
+    assert picture.sentence == "Probability of each label: negative 25%, positive 75%."
 
 
 def test_word_by_word() -> None:
