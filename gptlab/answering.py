@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from gptlab.generation import Sampling, sample_batch
@@ -169,11 +170,25 @@ class AnswerTuning(NextToken):
         cut: how many rows were longer than ``answers.n_ctx``.
     """
 
-    def __init__(self, answers: Answers, train: Sequence[Shot], validation: Sequence[Shot]) -> None:
+    def __init__(
+        self,
+        answers: Answers,
+        train: Sequence[Shot],
+        validation: Sequence[Shot],
+        also: Sequence[AnswerTuning] = (),
+    ) -> None:
         """Write both parts as tokens.
 
+        Args:
+            answers: how.
+            train: what is learned from.
+            validation: what is measured on the way.
+            also: other tasks, learned at once. Their layouts should tell them apart; their examples
+                are drawn among these, so that a task with more of them counts for more.
+
         Raises:
-            ValueError: if they share a question, or a pair is not fit: see `Answers.encode`.
+            ValueError: if they share a question, a pair is not fit (see `Answers.encode`), or tasks
+                have different tokenizers.
         """
         if shared := {question for question, _ in train} & {question for question, _ in validation}:
             raise ValueError(
@@ -183,7 +198,12 @@ class AnswerTuning(NextToken):
         self.answers = answers
         self._train, cut = answers.encode(train)
         self._validation, more = answers.encode(validation)
-        self.cut = cut + more
+        self.cut: int = cut + more + sum(other.cut for other in also)
+        self._tasks: list[Answers] = [answers, *(one for other in also for one in other._tasks)]
+        if any(other.tokenizer.to_json() != self.tokenizer.to_json() for other in also):
+            raise ValueError("tasks learned at once need one tokenizer; give all of them the same.")
+        self._train = _stack([self._train, *(other._train for other in also)])
+        self._validation = _stack([self._validation, *(other._validation for other in also)])
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -192,7 +212,8 @@ class AnswerTuning(NextToken):
 
     def check(self, model: GPT) -> None:
         """Refuse a model that the rows do not fit."""
-        self.answers.check(model)
+        for one in self._tasks:
+            one.check(model)
 
     def steps(self, epochs: float, batch_size: int) -> int:
         """Return the number of updates that read every example ``epochs`` times."""
@@ -232,9 +253,20 @@ class AnswerTuning(NextToken):
     def fingerprint(self) -> dict[str, str]:
         """Tell layout, training and validation examples apart."""
         parts = {"training examples": self._train, "validation examples": self._validation}
-        return {"layout": str(self.answers.layout)} | {
+        return {"layout": ", ".join(str(one.layout) for one in self._tasks)} | {
             name: f"{len(part[0])}, {digest(part)}" for name, part in parts.items()
         }
+
+
+def _stack(parts: Sequence[Batch]) -> Batch:
+    """Put rows of several tasks under each other, (N, T) each, as wide as the widest."""
+    width = max(tokens.size(1) for tokens, _ in parts)
+    # What stands in the padding is not graded, and nothing looks at it.
+    tokens, targets = (
+        torch.cat([F.pad(part[i], (0, width - part[i].size(1)), value=fill) for part in parts])
+        for i, fill in ((0, 0), (1, _NOT_GRADED))
+    )
+    return tokens, targets
 
 
 def _narrow(part: Batch, chosen: Tensor) -> Batch:

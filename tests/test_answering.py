@@ -118,6 +118,42 @@ def test_what_does_not_fit_is_refused(
         AnswerTuning(Answers(LETTERS, SHORT, 24), train_on, look_at)
 
 
+def test_tasks_learned_at_once_are_graded_as_each_alone() -> None:
+    other_layout = Layout("{}d?", ":{}", "\n")
+    other = AnswerTuning(Answers(LETTERS, other_layout, 24), [("a", "hgfed")], [("b", "g")])
+    one = AnswerTuning(Answers(LETTERS, SHORT, 24), PAIRS, [("b", "b")])
+    both = AnswerTuning(Answers(LETTERS, SHORT, 24), PAIRS, [("b", "b")], also=[other])
+    model, settings = pretrained(), TrainSettings(1, batch_size=4)
+    rows = both.batch(0, settings)
+    assert sorted(told(row.tolist()).rstrip("\n") for row in rows[0]) == [
+        "\nab?:c", "\nad?:hgfed", "\nde?:fgh", "\nhhh?:a",
+    ]  # fmt: skip
+    assert both.steps(1, 4) == 1 and both.cut == 0
+    parts = [
+        (what, what.batch(0, replace(settings, batch_size=n))) for what, n in ((one, 3), (other, 1))
+    ]
+    counts = [what.count(batch) for what, batch in parts]
+    losses = [what.loss(model, batch).item() for what, batch in parts]
+    mean = sum(n * loss for n, loss in zip(counts, losses, strict=True)) / sum(counts)
+    assert both.loss(model, rows).item() == pytest.approx(mean, rel=1e-5)
+    alone = [what.measure(model, Hardware(model.device)) for what in (one, other)]
+    together = both.measure(model, Hardware(model.device))
+    assert together["val_exact"] == sum(m["val_exact"] for m in alone) / 2
+    assert both.fingerprint() != one.fingerprint()
+
+
+def test_tasks_learned_at_once_need_one_tokenizer_and_all_fit() -> None:
+    foreign = AnswerTuning(
+        Answers(CharTokenizer("\nabc:? "), SHORT, 24), [("a", "b")], [("b", "b")]
+    )
+    with pytest.raises(ValueError, match="need one tokenizer"):
+        AnswerTuning(Answers(LETTERS, SHORT, 24), PAIRS, [("b", "b")], also=[foreign])
+    longer = AnswerTuning(Answers(LETTERS, SHORT, 32), [("a", "b")], [("b", "b")])
+    both = AnswerTuning(Answers(LETTERS, SHORT, 24), PAIRS, [("b", "b")], also=[longer])
+    with pytest.raises(ValueError, match="up to 32 tokens"):
+        both.check(pretrained(24))
+
+
 def test_a_model_that_does_not_fit_is_refused() -> None:
     what = AnswerTuning(Answers(LETTERS, SHORT, 32), PAIRS, [("b", "b")])
     with pytest.raises(ValueError, match="n_ctx is 24"):

@@ -38,7 +38,7 @@ from gptlab.tasks import (
 #: A summary is asked for without any, as GPT-2 was (Radford et al. 2019, section 3.6).
 PLANS = {
     "sentiment": {"count": 2000, "epochs": 3, "shots": 4},
-    "question-answering": {"count": 3000, "epochs": 3, "shots": 2},
+    "question-answering": {"count": 3000, "epochs": 3, "shots": 1},
     "translation": {"count": 10_000, "epochs": 3, "shots": 4},
     "summarization": {"count": 3000, "epochs": 1, "shots": 0},
 }
