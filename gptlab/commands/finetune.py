@@ -37,6 +37,11 @@ def add(commands: Commands) -> None:
         "default: the task's own examples",
     )
     parser.add_argument(
+        "--download",
+        action="store_true",
+        help="instead: SST-2 for sentiment or SQuAD for question-answering, fetched once",
+    )
+    parser.add_argument(
         "--test", type=Path, help="the same, to measure on; default: a tenth of --train"
     )
     parser.add_argument(
@@ -66,6 +71,8 @@ def run(options: dict[str, Any]) -> int:
 
     if options["test"] and not options["train"]:
         raise ValueError("--test needs --train; the task's own examples have a test of their own.")
+    if options["download"] and options["train"]:
+        raise ValueError("--download and --train each say what to learn from; give one of them.")
     real_number("--epochs", options["epochs"], most=10_000)
     whole_number("--batch-size", options["batch_size"], least=1)
     whole_number("--seed", options["seed"])
@@ -78,7 +85,7 @@ def run(options: dict[str, Any]) -> int:
             columns=options["columns"],
         )
     else:
-        parts = application.parts()
+        parts = tasks.download(application.name) if options["download"] else application.parts()
     for line in parts.left_out:
         print(f"left out: {line}", file=sys.stderr)
     bundled = options["model"] in ("bundled", "scratch")

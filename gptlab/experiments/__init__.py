@@ -14,12 +14,20 @@ from gptlab.experiments import (
     far_words,
     in_context,
     memorisation,
+    named_tasks,
     recurrent,
     successors,
     transfer,
     which_package,
 )
-from gptlab.experiments.depth import DEPTH, block_gradient_norms, depth, watch_gradients
+from gptlab.experiments.depth import (
+    DEEPER,
+    DEPTH,
+    block_gradient_norms,
+    deeper,
+    depth,
+    watch_gradients,
+)
 from gptlab.experiments.generations import (
     GENERATION_RATES,
     GENERATIONS,
@@ -44,6 +52,7 @@ __all__ = [
     "block_gradient_norms",
     "cloze",
     "copying",
+    "deeper",
     "depth",
     "fairness",
     "far_words",
@@ -52,6 +61,7 @@ __all__ = [
     "in_context",
     "ladder",
     "memorisation",
+    "named_tasks",
     "rates",
     "recurrent",
     "results",
@@ -69,6 +79,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         GENERATION_RATES,
         LADDER,
         DEPTH,
+        DEEPER,
         GRID,
         RATES,
         RATES_WIDE,

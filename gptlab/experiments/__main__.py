@@ -5,9 +5,10 @@ curves; a minute), "recurrent" (an LSTM beside a GPT; a quarter of an hour), "co
 saying random letters again; five minutes), "which-package" (fine-tuning by number of labels; five
 minutes), "transfer" (what fine-tuning takes over and loses; half an hour), "applications" (each by
 baselines, a prompt and fine-tuning; two hours), "successors" (what came after GPT-3; half an hour),
-"memorisation" and "fairness" (what a text leaves in a model; ten and five minutes) or an
-experiment's. Most take 10 to 60 minutes on two CPU cores. Results are saved after each run; what
-was stopped goes on with --resume, the model's training by itself.
+"memorisation" and "fairness" (what a text leaves in a model; ten and five minutes), "named-tasks"
+(GPT-2's claim in small; half an hour) or an experiment's. Most take 10 to 60 minutes on two CPU
+cores. Results are saved after each run; what was stopped goes on with --resume, the model's
+training by itself.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from gptlab.experiments import (
     fairness,
     in_context,
     memorisation,
+    named_tasks,
     recurrent,
     transfer,
     which_package,
@@ -37,7 +39,7 @@ from gptlab.experiments.bundled_model import train_bundled
 from gptlab.results import Results
 
 #: Those with results of a kind of their own.
-OWN = ("which-package", "transfer", "applications", "memorisation", "fairness")
+OWN = ("which-package", "transfer", "applications", "memorisation", "fairness", "named-tasks")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,6 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             memorisation.record(path, seeds, resume=options.resume)
         case "fairness":
             fairness.record(path, seeds, resume=options.resume)
+        case "named-tasks":
+            named_tasks.record(path, seeds, resume=options.resume)
         case name:
             _compare(EXPERIMENTS[name], path, seeds, options.resume)
     return 0

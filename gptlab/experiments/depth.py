@@ -1,4 +1,4 @@
-"""Why the norm moved: post-norm and pre-norm at growing depth, with and without warm-up."""
+"""Why the norm moved, at growing depth with and without warm-up; and where depth pays."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from typing import Any
 
 from gptlab.compare import Variant
 from gptlab.config import preset
-from gptlab.experiments.terms import SHARED_RATE, Experiment
+from gptlab.experiments.terms import SHARED_RATE, Experiment, at_equal_tokens
 from gptlab.model import GPT
 from gptlab.settings import TrainSettings
 from gptlab.training import Watch
+
+#: Updates of 4,096 tokens, at half the rate that suited GPT-2 at width 128 and four layers.
+_UPDATE = TrainSettings(batch_size=64, learning_rate=4e-3)
 
 
 def depth(
@@ -68,5 +71,28 @@ def block_gradient_norms(model: GPT) -> list[float]:
     ]
 
 
+def deeper(
+    vocab_size: int,
+    tokens: int,
+    depths: Sequence[int] = (2, 6),
+    settings: TrainSettings = _UPDATE,
+) -> list[Variant]:
+    """GPT-2s of one width and growing depth that read enough for the depth to show.
+
+    Args:
+        vocab_size: of the corpus's tokenizer.
+        tokens: read by each in training.
+        depths: numbers of layers.
+        settings: how to train; steps are set from the tokens.
+    """
+    base = preset("gpt2-tiny", vocab_size=vocab_size, n_embd=64, n_ctx=64)
+    return [
+        Variant(f"{n_layer} layers", config, at_equal_tokens(config, tokens, settings))
+        for n_layer in depths
+        for config in [base.replace(n_layer=n_layer)]
+    ]
+
+
 #: Read by characters, so that its losses compare with letter frequencies.
 DEPTH = Experiment("depth", "char", depth, watch_gradients((0, 50, 100)))
+DEEPER = Experiment("deeper", "char", lambda vocabulary: deeper(vocabulary, 3_000_000))

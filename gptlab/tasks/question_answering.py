@@ -255,7 +255,7 @@ def last_name(parts: Parts) -> list[str]:
 def _last_name(text: str, asked: set[str]) -> str:
     names = [name.rstrip(".") for name in _NAME.findall(text)]
     other = [name for name in names if not asked & set(re.findall(r"\w+", name.lower()))]
-    return (other or names)[-1]
+    return (other or names or text.split() or [text])[-1]
 
 
 QUESTION_ANSWERING = Application(

@@ -33,6 +33,13 @@ def test_parts_are_the_same_each_time_and_answered_by_baselines(application: App
         application.measure([], parts.test)
 
 
+@pytest.mark.parametrize("text", ["what is it?", "it rains.\nwhat does it do?", "a\n?"])
+def test_the_baselines_answer_texts_without_a_name(text: str) -> None:
+    parts = Parts((("a", "b"),), (("b", "b"),), ((text, "rains"),))
+    for answer in qa.QUESTION_ANSWERING.baselines.values():
+        assert len(answer(parts)) == 1
+
+
 def test_a_leak_is_refused() -> None:
     one, two, three = ("a", "x"), ("b", "x"), ("c", "y")
     Parts((one,), (two,), (three,))

@@ -160,6 +160,7 @@ def test_predict_answers_line_by_line(
         (["--epochs", "nan"], "--epochs is nan"),
         (["--batch-size", "0"], "--batch-size is 0"),
         (["--train", "nowhere.tsv"], "nowhere.tsv"),
+        (["--train", "t.tsv", "--download"], "give one of them"),
         (["--learning-rate", "0"], "learning_rate is 0"),
         (["--model", "nowhere"], "nowhere"),
     ],
