@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gptlab.config import GPTConfig
-from gptlab.exercises.checks import Wrong, call, exercise, number
+from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number
 from gptlab.generation import Sampling, sample
 from gptlab.model import GPT
 
@@ -32,9 +32,7 @@ def bytes_per_token(answer: Any) -> str:
             (size, "Those are the bytes of the whole text; how many tokens share them?"),
             (count, "Those are the tokens; how many bytes does one of them stand for?"),
         )
-        for wrong, message in mistakes:
-            if math.isclose(value, wrong, rel_tol=1e-4):
-                raise Wrong(message)
+        name_mistake(value, mistakes)
         raise Wrong(
             f"For {text!r}, cut into {count} pieces, you return {value:.4f}. Count the bytes of "
             f"the text in UTF-8, and divide."

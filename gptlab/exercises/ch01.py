@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from gptlab.exercises.checks import Wrong, call, exercise, number
+from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number
 
 #: Training ids, validation ids, kinds of ids there are. The last training id of each also stands
 #: before others, some validation ids follow one never seen before them, and some were never seen.
@@ -27,9 +27,7 @@ def perplexity(answer: Any) -> str:
         right = math.exp(_loss(train, val, n_kinds))
         if math.isclose(value, right, rel_tol=1e-4):
             continue
-        for wrong, message in _loss_mistakes(train, val, n_kinds):
-            if math.isclose(value, wrong, rel_tol=1e-4):
-                raise Wrong(message)
+        name_mistake(value, _loss_mistakes(train, val, n_kinds))
         raise Wrong(
             f"For train {train}, val {val} and {n_kinds} kinds you return {value:.4f}. Take it in "
             f"parts: the chances of single ids, those of pairs with them mixed in, the mean of "
@@ -138,22 +136,26 @@ def training_days(answer: Any) -> str:
         seconds = 6 * n_parameters * n_tokens / (flops * share)
         if math.isclose(value, seconds / 86400, rel_tol=1e-4):
             continue
-        for wrong, message in (
-            (seconds, "Those are seconds."),
-            (seconds / 3600, "Those are hours."),
-            (seconds / 60, "Those are minutes."),
-            (seconds * share / 86400, "The machine is taken at its best. It reaches a share."),
+        name_mistake(
+            value,
             (
-                seconds * share**2 / 86400,
-                "Multiplied by the share the time grows shorter; a machine that reaches less "
-                "takes longer.",
+                (seconds, "Those are seconds."),
+                (seconds / 3600, "Those are hours."),
+                (seconds / 60, "Those are minutes."),
+                (seconds * share / 86400, "The machine is taken at its best. It reaches a share."),
+                (
+                    seconds * share**2 / 86400,
+                    "Multiplied by the share the time grows shorter; a machine that reaches less "
+                    "takes longer.",
+                ),
+                (seconds / 3 / 86400, "That is the forward pass alone: two operations a weight."),
+                (
+                    seconds / 1.5 / 86400,
+                    "That is the backward pass alone: four operations a weight.",
+                ),
+                (seconds / 6 / 86400, "The operations for each weight and token are missing."),
             ),
-            (seconds / 3 / 86400, "That is the forward pass alone: two operations a weight."),
-            (seconds / 1.5 / 86400, "That is the backward pass alone: four operations a weight."),
-            (seconds / 6 / 86400, "The operations for each weight and token are missing."),
-        ):
-            if math.isclose(value, wrong, rel_tol=1e-4):
-                raise Wrong(message)
+        )
         raise Wrong(
             f"For {n_parameters:.3g} parameters, {n_tokens:.3g} tokens, {flops:.3g} operations a "
             f"second and a share of {share:g} you return {value:.4g} days."

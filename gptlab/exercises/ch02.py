@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from gptlab.exercises.checks import Empty, Wrong, call, exercise, same, tensor
+from gptlab.exercises.checks import Empty, Wrong, call, exercise, name_mistake, same, tensor
 
 Shape = tuple[int, ...]
 
@@ -118,9 +119,7 @@ def _judge_embedded(
         (told * places, "Multiplied. The two vectors are added."),
         (told - places, "Subtracted. The two vectors are added."),
     ]
-    for wrong, hint in mistakes:
-        if same(found, wrong):
-            raise Wrong(hint)
+    name_mistake(found, mistakes, same)
     raise Wrong(
         f"For ids {ids.tolist()} from place {start} on the vectors are not right. Look at one "
         f"token: a row of one table, plus a row of the other."
@@ -232,9 +231,9 @@ def _judge_written(found: list[int], ids: list[int], n: int, n_ctx: int) -> None
             "The same token each time: the model has to read again after each new one.",
         ),
     ]
-    for choose, hint in mistakes:
-        if found == _written(ids, n, choose):
-            raise Wrong(hint)
+    name_mistake(
+        found, ((_written(ids, n, choose), hint) for choose, hint in mistakes), operator.eq
+    )
     raise Wrong(
         f"From {ids}, n = {n} and n_ctx = {n_ctx} you write {found[len(ids) :]}. Go through it one "
         f"token at a time: what is read, which row, which id?"
@@ -298,9 +297,7 @@ def _judge_contributions(found: Tensor, writes: Tensor, gain: Tensor, row: Tenso
         ),
         (right.softmax(0), "No softmax here: what is added may be below 0."),
     ]
-    for wrong, hint in mistakes:
-        if same(found, wrong):
-            raise Wrong(hint)
+    name_mistake(found, mistakes, same)
     raise Wrong(
         f"For {len(writes)} parts you return numbers that sum to {found.sum().item():.3f}. Take "
         f"one part at a time: off its mean, over s, times gain and row, summed."

@@ -14,7 +14,7 @@ from gptlab.attention import attend
 from gptlab.attention import causal_mask as reference_mask
 from gptlab.exercises.ch03_1_model import induction_score, norm_and_mlp
 from gptlab.exercises.ch03_1_training import train_step
-from gptlab.exercises.checks import Wrong, call, exercise, number, same, tensor
+from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number, same, tensor
 
 __all__ = [
     "attention",
@@ -196,9 +196,7 @@ def _judge_attention(out: Tensor, q: Tensor, k: Tensor, v: Tensor, mask: Tensor)
         ),
         "The weights mix the keys; it should be the values.": attend(q, k, k, mask)[0],
     }
-    for message, wrong in mistakes.items():
-        if same(out, wrong):
-            raise Wrong(message)
+    name_mistake(out, ((wrong, message) for message, wrong in mistakes.items()), same)
     if not same(out[0], v[0]):
         raise Wrong(
             "The first token sees only itself, so its output should be its own value, and it is "

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gptlab.exercises.checks import Wrong, call, exercise, number, same, tensor
+from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number, same, tensor
 
 #: What each mistake changes in `_half`, and what is said of it.
 _HALF_MISTAKES: tuple[tuple[dict[str, Any], str], ...] = (
@@ -77,9 +77,11 @@ def norm_and_mlp(answer: Any) -> str:
     x = 4 * torch.randn(5, width, generator=generator) + 1
     result = _half_of(answer, x, weights)
     if not same(result, _half(x, weights)):
-        for changed, message in _HALF_MISTAKES:
-            if same(result, _half(x, weights, **changed)):
-                raise Wrong(message)
+        name_mistake(
+            result,
+            ((_half(x, weights, **changed), message) for changed, message in _HALF_MISTAKES),
+            same,
+        )
         raise Wrong(
             "The shape is right, the numbers are not. Print what you have after the LayerNorm with "
             "a gain of 1 and a shift of 0: does each row have mean 0 and variance 1?"

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gptlab.config import preset
-from gptlab.exercises.checks import Wrong, call, exercise, number, same, tensor
+from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number, same, tensor
 from gptlab.generation import Sampling
 
 _DEPTH = 24
@@ -120,9 +120,7 @@ def bits_per_byte(answer: Any) -> str:
         }
         if math.isclose(value, nats / ln2 * ratio, rel_tol=1e-4):
             continue
-        for wrong, message in mistakes.items():
-            if math.isclose(value, wrong, rel_tol=1e-4):
-                raise Wrong(message)
+        name_mistake(value, mistakes)
         raise Wrong(
             f"For {nats} nats per token, {n_tokens} tokens and {n_bytes} bytes you return "
             f"{value:.4f}. First nats into bits, then tokens into bytes."
@@ -161,9 +159,7 @@ def cross_entropy(answer: Any) -> str:
             "The softmax runs down the columns. Each row, one position, has to sum to 1."
         ),
     }
-    for wrong, message in mistakes.items():
-        if math.isclose(value, wrong, rel_tol=1e-4):
-            raise Wrong(message)
+    name_mistake(value, mistakes)
     if not math.isclose(value, right, rel_tol=1e-4):
         raise Wrong(
             f"For 5 rows of 7 logits you return {value:.4f}. Row by row: softmax, the target's "
@@ -235,9 +231,7 @@ def _judge_drawn(drawn: Tensor, logits: Tensor, temperature: float, k: int) -> N
             "Those are the k least likely tokens.",
         ),
     ]
-    for wrong, message in mistakes:
-        if same(drawn, wrong):
-            raise Wrong(message)
+    name_mistake(drawn, mistakes, same)
     total = drawn.sum().item()
     if not math.isclose(total, 1.0, rel_tol=1e-4):
         raise Wrong(f"At temperature {temperature} and top_k {k} they sum to {total:.4f}, not 1.")

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gptlab.attention import attend, causal_mask
-from gptlab.exercises.checks import Wrong, call, exercise, number, same, tensor
+from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number, same, tensor
 from gptlab.text.bpe import join
 
 
@@ -64,9 +64,7 @@ def pre_norm_block(answer: Any) -> str:
             ),
             (middle, "That is the attention half; the MLP half is missing."),
         ]
-    for wrong, message in wrongs:
-        if same(result, wrong):
-            raise Wrong(message)
+    name_mistake(result, wrongs, same)
     if not same(result, right):
         raise Wrong("The numbers differ. Take it in two lines: first attention, then the MLP.")
     return "Each sub-block reads a normalised copy and adds to the stream, which passes untouched."
@@ -256,9 +254,11 @@ def gpt2_block(answer: Any) -> str:
     with torch.no_grad():
         result = tensor(call(answer, x, block, 3), (2, 5, 12))
         if not same(result, _block(x, block, 3)):
-            for changed, message in _BLOCK_MISTAKES:
-                if same(result, _block(x, block, 3, **changed)):
-                    raise Wrong(message)
+            name_mistake(
+                result,
+                ((_block(x, block, 3, **changed), message) for changed, message in _BLOCK_MISTAKES),
+                same,
+            )
             raise Wrong(
                 "The shape is right, the numbers are not. Take it apart: print the attention half "
                 "alone, x + c_proj(heads of ln_1(x)), and compare with gptlab's Block."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gptlab.exercises.ch04_1_update import accumulate, clip
-from gptlab.exercises.checks import Wrong, call, exercise, number, tensor
+from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number, tensor
 
 __all__ = ["accumulate", "clip", "labels_for_library", "updates", "windows"]
 
@@ -108,9 +109,7 @@ def _judge_windows(x: Tensor, y: Tensor, documents: Sequence[Sequence[int]], n_c
             "of all of them first.",
         ),
     ]
-    for wrong, message in mistakes:
-        if rows == wrong:
-            raise Wrong(message)
+    name_mistake(rows, mistakes, operator.eq)
     if tuple(x.shape) != (len(right), n_ctx):
         raise Wrong(
             f"A stream of {len(stream)} tokens and n_ctx {n_ctx} make {len(right)} windows: x "

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gptlab.config import GPTConfig
 from gptlab.exercises import pretraining
-from gptlab.exercises.checks import Wrong, call, exercise, number, same, tensor
+from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number, same, tensor
 from gptlab.model import GPT
 
 _IGNORED = -100
@@ -67,9 +67,7 @@ def _judge_clip(mine: Sequence[Tensor], gradients: Sequence[Tensor], limit: floa
         ]
     else:
         mistakes.append((list(gradients), "The norm is above the limit, and nothing is clipped."))
-    for wrong, message in mistakes:
-        if _alike(mine, wrong):
-            raise Wrong(message)
+    name_mistake(mine, mistakes, _alike)
     mean = math.hypot(*(gradient.float().norm().item() for gradient in mine))
     raise Wrong(
         f"The norm of all is {norm:.3f} and the limit {limit}; yours have the norm {mean:.3f}."

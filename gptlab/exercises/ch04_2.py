@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gptlab.config import GPTConfig
-from gptlab.exercises.checks import Wrong, call, exercise, number, tensor
+from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number, tensor
 from gptlab.finetuning import Example, FineTuning, Task
 from gptlab.model import GPT
 from gptlab.tokenizer import CharTokenizer
@@ -118,9 +118,7 @@ def tuning_loss(answer: Any) -> str:
         value, right = number(told), read.loss(weight)
         if math.isclose(value, right, rel_tol=1e-4):
             continue
-        for wrong, message in _loss_mistakes(read, weight):
-            if math.isclose(value, wrong, rel_tol=1e-4):
-                raise Wrong(message)
+        name_mistake(value, _loss_mistakes(read, weight))
         raise Wrong(
             f"With λ = {weight:g} you return {value:.4f}. Two parts: the label, from the logits at "
             f"each row's extract token; and the text, each token but the first told by the place "

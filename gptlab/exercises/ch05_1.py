@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from gptlab.exercises.checks import Wrong, call, exercise, number, same, tensor
+from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number, same, tensor
 from gptlab.exercises.word_lists import longest_run, longest_subsequence
 from gptlab.generation import Sampling
 
@@ -58,9 +59,7 @@ def _name_the_nucleus(given: Tensor, p: float, right: Tensor, found: Tensor) -> 
         raise Wrong("Nothing is kept. The likeliest token always stays.")
     if same(found, given):
         raise Wrong("The probabilities come back as they were, and nothing is left out.")
-    for message, value in wrong.items():
-        if same(found, value):
-            raise Wrong(message)
+    name_mistake(found, ((value, message) for message, value in wrong.items()), same)
 
 
 def _from_below(given: Tensor, p: float) -> Tensor:
@@ -101,9 +100,7 @@ def distinct(answer: Any) -> str:
                  "rest."),
                 (len(set(runs)) / total, "Divide by the number of runs, not of words."),
             )  # fmt: skip
-            for wrong, message in mistakes:
-                if math.isclose(value, wrong, rel_tol=1e-4):
-                    raise Wrong(message)
+            name_mistake(value, mistakes)
             raise Wrong(
                 f"For {texts} and n = {n} you return {value:.4f}; there are {len(runs)} runs, "
                 f"{len(set(runs))} of them different."
@@ -142,9 +139,7 @@ def longest_copy(answer: Any) -> str:
              "same places; a run may stand at different places."),
             (max(len(w) for w in one), "Count words, not letters."),
         )  # fmt: skip
-        for wrong, message in mistakes:
-            if value == wrong:
-                raise Wrong(message)
+        name_mistake(value, mistakes, operator.eq)
         raise Wrong(f"For {one} and {other} you return {value:g}; the longest run has {right}.")
     return "On nine megabytes it needs an index; the idea is the same."
 
@@ -198,6 +193,4 @@ def _name_the_penalty(logits: Tensor, seen: Sequence[int], penalty: float, found
         "A token seen twice is punished twice; here each is punished once.": often,
         "All tokens are changed, those not seen as well.": everything,
     }
-    for message, value in wrong.items():
-        if same(found, value):
-            raise Wrong(message)
+    name_mistake(found, ((value, message) for message, value in wrong.items()), same)

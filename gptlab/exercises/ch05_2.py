@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from gptlab.exercises.checks import Wrong, call, exercise, number
+from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number
 
 #: Answers, the references of each, and a length of pieces.
 _TOLD = (
@@ -77,9 +78,7 @@ def _judge_matches(
             "any reference has of it.",
         ),
     )
-    for wrong, message in mistakes:
-        if found == wrong:
-            raise Wrong(message)
+    name_mistake(found, mistakes, operator.eq)
     raise Wrong(
         f"For the answer {told!r} and the references {list(references)}, with n = {n}, you return "
         f"{found:g} matches. Pieces are {n} characters in a row, and they overlap."
@@ -116,9 +115,9 @@ def chrf(answer: Any) -> str:
             continue
         if math.isclose(value, 100 * expected, rel_tol=1e-4):
             raise Wrong("That goes to 100; here chrF goes from 0 to 1.")
-        for changed, message in _CHRF_MISTAKES:
-            if math.isclose(value, _chrf(told, right, **changed), rel_tol=1e-4):
-                raise Wrong(message)
+        name_mistake(
+            value, ((_chrf(told, right, **changed), message) for changed, message in _CHRF_MISTAKES)
+        )
         raise Wrong(
             f"For the answer {told!r}, where {right!r} is right, you return {value:.4f}. Take one "
             f"length at a time and print precision and recall."

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gptlab.exercises.checks import Wrong, call, exercise, number
+from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number
 
 _PLACEHOLDER = re.compile(r"%\d+|\{\w*\}")
 _MARK = re.compile(r"⟦\d+⟧")
@@ -132,10 +132,13 @@ def alignment(answer: Any) -> str:
         value = number(call(answer, weights, english, chinese, dict(fields)))
         if math.isclose(value, _share(weights, english, chinese, fields), rel_tol=1e-4):
             continue
-        for changed, message in _ALIGNMENT_MISTAKES:
-            wrong = _share(weights, english, chinese, fields, **changed)
-            if math.isclose(value, wrong, rel_tol=1e-4, abs_tol=1e-7):
-                raise Wrong(message)
+        name_mistake(
+            value,
+            (
+                (_share(weights, english, chinese, fields, **changed), message)
+                for changed, message in _ALIGNMENT_MISTAKES
+            ),
+        )
         raise Wrong(
             f"For {english} and {chinese} characters with the fields {dict(fields)} you return "
             f"{value:.4f}. For one character at a time: at which place of the row is it decided, "

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from typing import Any
 
-from gptlab.exercises.checks import Wrong, call, exercise, number, train_and_test
+from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number, train_and_test
 from gptlab.exercises.word_lists import longest_run, longest_subsequence
 from gptlab.tasks.extraction import coverage as _right_coverage
 
@@ -43,9 +43,7 @@ def rouge_l(answer: Any) -> str:
              "harmonic one."),
             (common, "That is the length of the common subsequence; it is not yet a share."),
         )  # fmt: skip
-        for wrong, message in mistakes:
-            if math.isclose(value, wrong, abs_tol=1e-6):
-                raise Wrong(message)
+        name_mistake(value, mistakes)
         raise Wrong(
             f"For {told} and {right} you return {value:.4f}. Their longest common subsequence has "
             f"{common} words; precision is its share of the first, recall of the second."
@@ -81,9 +79,7 @@ def copied(answer: Any) -> str:
             (1 - right[0], "Those are the words that are new."),
         )  # fmt: skip
         if not math.isclose(share, right[0], abs_tol=1e-6):
-            for wrong, message in mistakes:
-                if math.isclose(share, wrong, abs_tol=1e-6):
-                    raise Wrong(message)
+            name_mistake(share, mistakes)
             raise Wrong(
                 f"For the text {text} and the summary {told} the coverage should be "
                 f"{right[0]:.3f}, not {share:.3f}: the share of its words that the text has."

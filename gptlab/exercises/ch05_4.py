@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import re
 import string
 from collections import Counter
@@ -11,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from gptlab.exercises.checks import Wrong, call, exercise, number
+from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number
 from gptlab.tasks.metrics import token_f1 as _right_f1
 
 #: Answers and right ones. Words stand twice, articles stand inside words, and some share nothing.
@@ -36,9 +37,11 @@ def token_f1(answer: Any) -> str:
     expected = [_right_f1([given], [right]) for given, right in _ANSWERED]
     if _near(values, expected):
         return "Part of the answer counts in part, and a word said too often does not help."
-    for measure, message in _F1_MISTAKES:
-        if _near(values, [measure(*pair) for pair in _ANSWERED]):
-            raise Wrong(message)
+    name_mistake(
+        values,
+        (([measure(*pair) for pair in _ANSWERED], message) for measure, message in _F1_MISTAKES),
+        _near,
+    )
     for (given, right), value, true in zip(_ANSWERED, values, expected, strict=True):
         if not math.isclose(value, true, rel_tol=1e-4, abs_tol=1e-6):
             raise Wrong(
@@ -159,9 +162,11 @@ def row(answer: Any) -> str:
     results = [_as_row(call(answer, list(a), list(t), end)) for a, t, end in _ROWS]
     if results == [_right_row(*one) for one in _ROWS]:
         return "The answer and its end are graded, each from all that stands before."
-    for wrong, message in _ROW_MISTAKES:
-        if results == [wrong(*one) for one in _ROWS]:
-            raise Wrong(message)
+    name_mistake(
+        results,
+        (([wrong(*one) for one in _ROWS], message) for wrong, message in _ROW_MISTAKES),
+        operator.eq,
+    )
     for (asked, told, end), mine in zip(_ROWS, results, strict=True):
         where = f"For asked = {asked}, told = {told} and end = {end}"
         right = _right_row(asked, told, end)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from gptlab.exercises.checks import Wrong, call, exercise, number
+from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number
 
 #: Answers, the right ones, and the label asked for.
 _ANSWERED = (
@@ -26,9 +26,7 @@ def f1(answer: Any) -> str:
         found = _f1(answers, right, label)
         if math.isclose(value, found, rel_tol=1e-4):
             continue
-        for wrong, message in _f1_mistakes(answers, right, label):
-            if math.isclose(value, wrong, rel_tol=1e-4):
-                raise Wrong(message)
+        name_mistake(value, _f1_mistakes(answers, right, label))
         raise Wrong(
             f"For the answers {answers}, where {right} were right, and the label {label!r} you "
             f"return {value:.4f}. Count three things: answered and right, answered and wrong, "
@@ -105,9 +103,14 @@ def naive_bayes(answer: Any) -> str:
     right = _bayes(texts, labels, asked)
     if _near(scores, right):
         return "No order, no pairs: each word votes for itself, and the logarithms add up."
-    for changed, message in _BAYES_MISTAKES:
-        if _near(scores, _bayes(texts, labels, asked, **changed)):
-            raise Wrong(message)
+    name_mistake(
+        scores,
+        (
+            (_bayes(texts, labels, asked, **changed), message)
+            for changed, message in _BAYES_MISTAKES
+        ),
+        _near,
+    )
     if _near([_softmax(one) for one in scores], [_softmax(one) for one in right]):
         raise Wrong("The labels differ by the right amounts; return the sums of logarithms alone.")
     if _near(scores, [{label: math.exp(one) for label, one in of.items()} for of in right]):

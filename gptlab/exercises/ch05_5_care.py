@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gptlab.exercises.checks import Wrong, call, exercise, number, train_and_test
+from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number, train_and_test
 from gptlab.prompting import Shot
 from gptlab.tasks.calibration import calibration_error as _right_error
 from gptlab.tasks.calibration import in_bins
@@ -37,9 +37,7 @@ def calibration_error(answer: Any) -> str:
             raise Wrong(
                 "You return nan. A bin with no answer in it has no mean; such a bin does not count."
             )
-        for wrong, message in _error_mistakes(sure, right, n_bins):
-            if math.isclose(value, wrong, rel_tol=1e-4, abs_tol=1e-7):
-                raise Wrong(message)
+        name_mistake(value, _error_mistakes(sure, right, n_bins))
         raise Wrong(
             f"For the confidences {confidences}, right {outcomes}, in {n_bins} bins you return "
             f"{value:.4f}. In each bin: mean confidence, share right, how far apart; then the mean "

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gptlab import huggingface
 from gptlab.config import preset
-from gptlab.exercises.checks import Wrong, call, exercise, number
+from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number
 from gptlab.model import GPT
 
 _TINY = {"vocab_size": 11, "n_ctx": 6, "n_layer": 2, "n_head": 2, "n_embd": 8, "init_std": 0.5}
@@ -155,9 +155,7 @@ def _judge_bleu(
         (penalty * shares[0], "Those are the single words alone; there are four precisions."),
         (penalty, "That is the penalty alone."),
     ]
-    for wrong, message in mistakes:
-        if math.isclose(value, wrong, rel_tol=1e-4):
-            raise Wrong(message)
+    name_mistake(value, mistakes)
     raise Wrong(
         f"For matches {matches} of {totals}, {length} words against {reference}, you return "
         f"{value:.4f}. First four precisions, then their geometric mean, then the penalty."

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from gptlab.config import preset
-from gptlab.exercises.checks import Wrong, call, exercise, number
+from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number
 from gptlab.model import GPT
 
 #: An event of a profile: its name, when it began and when it ended.
@@ -175,9 +175,7 @@ def _judge_evaluation(answer: Any, training: bool) -> None:
         losses[0]: "That is the first batch alone.",
         math.exp(right): "That is the perplexity; the loss is its logarithm.",
     }
-    for wrong, message in mistakes.items():
-        if math.isclose(value, wrong, rel_tol=1e-5):
-            raise Wrong(message)
+    name_mistake(value, mistakes)
     if not math.isclose(value, right, rel_tol=1e-5):
         raise Wrong(
             f"You return {value:.4f} for batches of {', '.join(map(str, sizes))} targets. Each "

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gptlab.exercises.checks import Wrong, call, exercise, number
+from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number
 from gptlab.experiments.memorisation import exposure as _right_exposure
 
 
@@ -43,9 +43,7 @@ def rank_correlation(answer: Any) -> str:
              "before they are summed."),
             (right**2, "That is its square."),
         )  # fmt: skip
-        for wrong, message in mistakes:
-            if math.isclose(value, wrong, abs_tol=1e-4):
-                raise Wrong(message)
+        name_mistake(value, mistakes)
         raise Wrong(
             f"For {n} pairs you return {value:.4f}. Give each value its place in its own order, "
             f"then take the ordinary correlation of the places."
@@ -91,9 +89,7 @@ def _name_the_exposure(value: float, scores: Tensor, i: int, rank: int) -> None:
         mistakes.append((math.log2(n) - math.log2(rank - 1), "The rank is one too small: count "
                          "the candidate itself, or the best would have rank 0."))  # fmt: skip
     mistakes.append((math.log2(n) - math.log2(rank + 1), "The rank is one too large."))
-    for wrong, message in mistakes:
-        if math.isclose(value, wrong, abs_tol=1e-4):
-            raise Wrong(message)
+    name_mistake(value, mistakes)
 
 
 @exercise("Fill in mean_and_half(values, draws, seed) so that it returns a pair of numbers.")

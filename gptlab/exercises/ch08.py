@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import operator
 from typing import Any
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gptlab.config import preset
 from gptlab.costs import cache_bytes, parameters
-from gptlab.exercises.checks import Wrong, call, exercise, number, same, tensor
+from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number, same, tensor
 from gptlab.experiments.successors import rotate as _right_rotate
 
 #: V, n_ctx, L, C of models in GPT-2's form.
@@ -41,9 +41,7 @@ def count(answer: Any) -> str:
             (right - 4 * C * L, "The two LayerNorms of each layer are missing."),
             (V * C + n_ctx * C + body // L + 2 * C, "That is one layer; there are L of them."),
         )
-        for wrong, message in mistakes:
-            if value == wrong:
-                raise Wrong(message)
+        name_mistake(value, mistakes, operator.eq)
         raise Wrong(
             f"For V = {V}, n_ctx = {n_ctx}, L = {L}, C = {C} you return {value:,.0f}. Go through "
             f"the parts: two tables, L layers, the last norm."
@@ -73,9 +71,7 @@ def cache(answer: Any) -> str:
             (right / T, "That is one token; T of them are kept."),
             (right * T, "T × T is the number of scores, and those are not kept."),
         )
-        for wrong, message in mistakes:
-            if math.isclose(value, wrong):
-                raise Wrong(message)
+        name_mistake(value, mistakes)
         raise Wrong(
             f"For L = {L}, H = {H}, D = {D}, T = {T} and {width} bytes you return {value:,.0f}. "
             f"What is kept of one token, in one head of one layer?"
@@ -122,9 +118,7 @@ def _name_the_turn(x: Tensor, base: float, found: Tensor) -> None:
         "Neighbours are paired. That works as well, but here pair i is x[:, i] with "
         "x[:, i + D/2].": _neighbours(x, base),
     }
-    for message, value in wrong.items():
-        if same(found, value):
-            raise Wrong(message)
+    name_mistake(found, ((value, message) for message, value in wrong.items()), same)
 
 
 def _angles(T: int, D: int, base: float) -> Tensor:
@@ -192,6 +186,4 @@ def _name_the_norm(x: Tensor, gain: Tensor, eps: float, found: Tensor) -> None:
             gain * x / (mean.sqrt() + eps)
         ),
     }
-    for message, value in wrong.items():
-        if same(found, value):
-            raise Wrong(message)
+    name_mistake(found, ((value, message) for message, value in wrong.items()), same)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import dis
 import inspect
+import math
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial, wraps
 from numbers import Real
 from pathlib import Path
@@ -149,6 +150,29 @@ def train_and_test(result: Any, given: Sequence[Any], called: str) -> tuple[list
             raise Wrong(f"{name} holds {str(made[0])[:60]}, which is none of the {called}.")
     train, test = result
     return list(train), list(test)
+
+
+def close(value: float, other: float) -> bool:
+    """Whether two numbers agree to four digits."""
+    return math.isclose(value, other, rel_tol=1e-4, abs_tol=1e-7)
+
+
+def name_mistake(
+    value: Any,
+    mistakes: Mapping[Any, str] | Iterable[tuple[Any, str]],
+    alike: Callable[[Any, Any], bool] = close,
+) -> None:
+    """Raise `Wrong` with the message of the first mistake that leads to this value, if one does.
+
+    Args:
+        value: the reader's.
+        mistakes: what comes out by each mistake, and what to say then.
+        alike: whether two such values are the same.
+    """
+    pairs = mistakes.items() if isinstance(mistakes, Mapping) else mistakes
+    for wrong, message in pairs:
+        if alike(value, wrong):
+            raise Wrong(message)
 
 
 def same(value: Tensor, other: Tensor) -> bool:
