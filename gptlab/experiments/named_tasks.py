@@ -31,24 +31,13 @@ from gptlab.tokenizer import CharTokenizer
 from gptlab.training import train
 
 _LETTERS = "abcdefgh"
-
-
-def _letters(others: str) -> Callable[[str], str]:
-    """Return what puts other letters in the places of a to h, small and capital."""
-    table = str.maketrans(_LETTERS + _LETTERS.upper(), others + others.upper())
-    return lambda word: word.translate(table)
-
-
-#: What can be asked for, by its name. Four change the letters and four their order.
+_NEXT = str.maketrans("abcdefghABCDEFGH", "bcdefghaBCDEFGHA")
+#: What can be asked for, by its name. Two change the letters and two their order.
 ACTIONS: dict[str, Callable[[str], str]] = {
     "upper": str.upper,
-    "next": _letters("bcdefgha"),
+    "next": lambda word: word.translate(_NEXT),
     "reverse": lambda word: word[::-1],
     "turn": lambda word: word[1:] + word[0],
-    "back": _letters("habcdefg"),
-    "mirror": _letters("hgfedcba"),
-    "swap": lambda word: word[2:] + word[:2],
-    "ends": lambda word: word[-1] + word[1:-1] + word[0],
 }
 Names = tuple[str, ...]
 #: Pairs that no line names, in either order; each of their parts stands in many others.
@@ -56,25 +45,14 @@ UNTOLD: tuple[Names, ...] = (
     *permutations(("reverse", "next")),
     *permutations(("turn", "upper")),
 )
-
-
-def told(actions: int = 4) -> tuple[Names, ...]:
-    """Return the tasks that lines name: the first so many actions, and pairs of them."""
-    names = tuple(ACTIONS)[:actions]
-    return (
-        *((name,) for name in names),
-        *(pair for pair in permutations(names, 2) if pair not in UNTOLD),
-    )
-
-
-#: As text that names its tasks, 12 or, with twice as many actions, 60; as text that does not name
-#: them; as rows graded on the answer alone.
-WAYS = NAMED, MORE, NAMELESS, AT_ONCE = (
-    "named in the text",
-    "of 60 named tasks",
-    "not named",
-    "tasks learned at once",
+#: The tasks that lines name.
+TOLD: tuple[Names, ...] = (
+    *((name,) for name in ACTIONS),
+    *(pair for pair in permutations(ACTIONS, 2) if pair not in UNTOLD),
 )
+
+#: As text that names its tasks; as text that does not; as rows graded on the answer alone.
+WAYS = NAMED, NAMELESS, AT_ONCE = "named in the text", "not named", "tasks learned at once"
 #: What is asked: words that no line holds, for tasks that lines name and for those that none does.
 GROUPS = KNOWN, NEW = "told tasks", "untold pairs"
 
@@ -113,7 +91,7 @@ def text(seed: int, way: str = NAMED, count: int = LINES) -> Corpus:
     """
     made = [
         how.ask(word) + how.tell(do(names, word))
-        for names in told(8 if way == MORE else 4)
+        for names in TOLD
         for how in [layout(() if way == NAMELESS else names)]
         for word in words(held_out=False)
     ]
@@ -137,7 +115,7 @@ def at_once(count: int | None = None) -> AnswerTuning:
         how = Answers(TOKENIZER, layout(names), _LINE)
         return AnswerTuning(how, pairs(names, learned), pairs(names, looked_at), also)
 
-    first, *others = told()
+    first, *others = TOLD
     return one(first, [one(names) for names in others])
 
 
@@ -192,8 +170,8 @@ class NamedTasks(Kept):
 
 def examine(model: GPT, way: str, seed: int, tested: int = 100) -> Measured:
     """Ask a model for every task, on ``tested`` words that no line holds."""
-    asked, known = words(held_out=True)[:tested], told(8 if way == MORE else 4)
-    written = {names: ask(model, names, asked, way != NAMELESS) for names in known + UNTOLD}
+    asked = words(held_out=True)[:tested]
+    written = {names: ask(model, names, asked, way != NAMELESS) for names in TOLD + UNTOLD}
     share = {
         names: _share(answers, [{do(names, word)} for word in asked])
         for names, answers in written.items()
@@ -205,7 +183,7 @@ def examine(model: GPT, way: str, seed: int, tested: int = 100) -> Measured:
     return Measured(
         way,
         seed,
-        {group: _mean([share[n] for n in of]) for group, of in ((KNOWN, known), (NEW, UNTOLD))},
+        {group: _mean([share[n] for n in of]) for group, of in ((KNOWN, TOLD), (NEW, UNTOLD))},
         {" ".join(names): value for names, value in share.items()},
         _mean(halves),
     )
