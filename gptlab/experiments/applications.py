@@ -35,11 +35,12 @@ from gptlab.tasks import (
 )
 
 #: How many examples are learned from at most, how often each is read, and examples of a prompt.
-#: A summary is asked for without any, as GPT-2 was (Radford et al. 2019, section 3.6).
+#: A context of 256 tokens holds one passage, or one long pair, besides question and answer. A
+#: summary is asked for without any, as GPT-2 was (Radford et al. 2019, section 3.6).
 PLANS = {
     "sentiment": {"count": 2000, "epochs": 3, "shots": 4},
     "question-answering": {"count": 3000, "epochs": 3, "shots": 1},
-    "translation": {"count": 10_000, "epochs": 3, "shots": 4},
+    "translation": {"count": 10_000, "epochs": 3, "shots": 1},
     "summarization": {"count": 3000, "epochs": 1, "shots": 0},
 }
 #: Examples of each group that are tested, and of those the ones that a prompt is tried on.
