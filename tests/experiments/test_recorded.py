@@ -10,7 +10,14 @@ from gptlab.checkpoints import load, load_bundled
 from gptlab.config import GPTConfig, preset
 from gptlab.corpora import python_docs
 from gptlab.data import DATA
-from gptlab.experiments import applications, copying, recurrent, transfer, which_package
+from gptlab.experiments import (
+    applications,
+    copying,
+    named_tasks,
+    recurrent,
+    transfer,
+    which_package,
+)
 from gptlab.generation import Sampling, generate
 from gptlab.heads import head_scores
 from gptlab.objective import evaluate
@@ -114,6 +121,17 @@ def test_every_way_of_an_application_was_measured_with_three_seeds(name: str) ->
         if one.way in APPLICATIONS[name].baselines:  # can be had again in a second
             again = applications.measure(name, one.way, 0)
             assert again is not None and again.scores == one.scores
+
+
+def test_tasks_were_told_in_every_way_with_three_seeds_and_names_do_not_add_up() -> None:
+    measured = named_tasks.recorded().measured
+    asked = Counter((one.way, one.seed) for one in measured)
+    assert asked == {(way, seed): 1 for way in named_tasks.WAYS for seed in (1, 2, 3)}
+    for one in measured:
+        told = one.right[named_tasks.KNOWN]
+        # As the chapter says: a name that was told is enough, and two names make no pair.
+        assert told > 0.9 if one.way != named_tasks.NAMELESS else told < 0.2
+        assert one.right[named_tasks.NEW] < 0.1
 
 
 def test_unknown_results_name_what_there_is() -> None:
