@@ -110,7 +110,7 @@ def test_every_way_to_fine_tune_was_measured_with_three_seeds() -> None:
         assert (one.bits_per_byte is not None) == whole
 
 
-@pytest.mark.parametrize("name", ["sentiment", "question-answering"])
+@pytest.mark.parametrize("name", applications.PLANS)
 def test_every_way_of_an_application_was_measured_with_three_seeds(name: str) -> None:
     measured = [one for one in applications.recorded().measured if one.application == name]
     asked = Counter((one.way, one.seed) for one in measured)
