@@ -17,7 +17,7 @@ import torch
 
 from gptlab.config import preset
 from gptlab.corpora import Corpus, from_text
-from gptlab.experiments.kept import Kept, come_along
+from gptlab.experiments.kept import Kept, come_along, measure_ways
 from gptlab.model import GPT
 from gptlab.objective import evaluate
 from gptlab.prompting import log_probabilities
@@ -186,20 +186,12 @@ def measure(way: str, seed: int, steps: int = _STEPS, progress: bool = True) -> 
 
 def record(path: Path, seeds: Sequence[int] = (1, 2, 3), *, resume: bool = False) -> Fairness:
     """Measure every way with every seed, and save after each."""
-    results = Fairness(describe_machine())
-    if resume and path.exists():
-        results = Fairness.load(path)
-    known = {(one.way, one.seed) for one in results.measured}
-    for seed in seeds:
-        for way in WAYS:
-            if (way, seed) in known:
-                continue
-            found = measure(way, seed)
-            if found is None:
-                return results
-            results.measured.append(found)
-            results.save(path)
-    return results
+
+    def one(way: str, seed: int) -> list[Measured] | None:
+        found = measure(way, seed)
+        return None if found is None else [found]
+
+    return measure_ways(Fairness(describe_machine()), path, WAYS, seeds, one, resume=resume)
 
 
 def recorded() -> Fairness:

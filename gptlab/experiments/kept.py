@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from importlib.resources import as_file
 from pathlib import Path
@@ -13,6 +13,7 @@ from gptlab.data import DATA
 from gptlab.runtime.atomic import write_whole
 
 T = TypeVar("T")
+K = TypeVar("K", bound="Kept")
 
 
 class Kept:
@@ -23,6 +24,7 @@ class Kept:
     """
 
     kind: ClassVar[type]
+    measured: list[Any]
 
     def save(self, path: Path) -> None:
         """Write everything, whole or not at all."""
@@ -34,6 +36,41 @@ class Kept:
         """Read what `save` wrote."""
         raw = json.loads(path.read_text(encoding="utf-8"))
         return cls(**{**raw, "measured": [cls.kind(**one) for one in raw["measured"]]})
+
+
+def measure_ways(
+    results: K,
+    path: Path,
+    ways: Sequence[str],
+    seeds: Sequence[int],
+    measure: Callable[[str, int], Iterable[Any] | None],
+    *,
+    resume: bool = False,
+) -> K:
+    """Measure every way with every seed, one round of all a seed, and save after each.
+
+    Args:
+        results: what to begin with where the file is not gone on with.
+        path: the file.
+        ways: what measurements have as their ``way``.
+        seeds: and as their ``seed``.
+        measure: returns the measurements of one way and seed; None where it was interrupted, which
+            ends it all.
+        resume: keep what the file holds, and measure only what is missing.
+    """
+    if resume and path.exists():
+        results = type(results).load(path)
+    known = {(one.way, one.seed) for one in results.measured}
+    for seed in seeds:
+        for way in ways:
+            if (way, seed) in known:
+                continue
+            found = measure(way, seed)
+            if found is None:
+                return results
+            results.measured += found
+            results.save(path)
+    return results
 
 
 def come_along(name: str, load: Callable[[Path], T]) -> T:

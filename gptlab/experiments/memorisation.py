@@ -19,7 +19,7 @@ import torch
 
 from gptlab.config import preset
 from gptlab.corpora import Corpus, python_docs
-from gptlab.experiments.kept import Kept, come_along
+from gptlab.experiments.kept import Kept, come_along, measure_ways
 from gptlab.generation import Sampling, sample
 from gptlab.model import GPT
 from gptlab.runtime.device import describe_machine
@@ -213,21 +213,12 @@ def measure(
 def record(path: Path, seeds: Sequence[int] = (1, 2, 3), *, resume: bool = False) -> Memorisation:
     """Measure both ways with every seed, and save after each model."""
     corpus = python_docs("char")
-    results = Memorisation(describe_machine())
-    if resume and path.exists():
-        results = Memorisation.load(path)
-    known = {(one.way, one.seed) for one in results.measured}
-    for seed in seeds:
-        for way in WAYS:
-            if (way, seed) in known:
-                continue
-            tell(f"{way}, seed {seed}")
-            found = measure(corpus, way, seed)
-            if found is None:
-                return results
-            results.measured += found
-            results.save(path)
-    return results
+
+    def one(way: str, seed: int) -> list[Measured] | None:
+        tell(f"{way}, seed {seed}")
+        return measure(corpus, way, seed)
+
+    return measure_ways(Memorisation(describe_machine()), path, WAYS, seeds, one, resume=resume)
 
 
 def recorded() -> Memorisation:

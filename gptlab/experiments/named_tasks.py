@@ -21,7 +21,7 @@ import torch
 from gptlab.answering import Answers, AnswerTuning
 from gptlab.config import GPTConfig, preset
 from gptlab.corpora import Corpus, from_text
-from gptlab.experiments.kept import Kept, come_along
+from gptlab.experiments.kept import Kept, come_along, measure_ways
 from gptlab.model import GPT
 from gptlab.prompting import Layout, Shot
 from gptlab.runtime.device import describe_machine
@@ -225,21 +225,13 @@ def measure(
 
 def record(path: Path, seeds: Sequence[int] = (1, 2, 3), *, resume: bool = False) -> NamedTasks:
     """Measure every way with every seed, and save after each model."""
-    results = NamedTasks(describe_machine())
-    if resume and path.exists():
-        results = NamedTasks.load(path)
-    known = {(one.way, one.seed) for one in results.measured}
-    for seed in seeds:
-        for way in WAYS:
-            if (way, seed) in known:
-                continue
-            tell(f"{way}, seed {seed}")
-            found = measure(way, seed)
-            if found is None:
-                return results
-            results.measured.append(found[1])
-            results.save(path)
-    return results
+
+    def one(way: str, seed: int) -> list[Measured] | None:
+        tell(f"{way}, seed {seed}")
+        found = measure(way, seed)
+        return None if found is None else [found[1]]
+
+    return measure_ways(NamedTasks(describe_machine()), path, WAYS, seeds, one, resume=resume)
 
 
 def recorded() -> NamedTasks:
