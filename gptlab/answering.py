@@ -204,6 +204,7 @@ class AnswerTuning(NextToken):
             raise ValueError("tasks learned at once need one tokenizer; give all of them the same.")
         self._train = _stack([self._train, *(other._train for other in also)])
         self._validation = _stack([self._validation, *(other._validation for other in also)])
+        self._lengths = _lengths(self._train[1])
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -221,7 +222,7 @@ class AnswerTuning(NextToken):
 
     def batch(self, step: int, settings: TrainSettings) -> Batch:
         """Return tokens and targets, (B, T) each; each example once an epoch."""
-        return _narrow(self._train, once_an_epoch(len(self._train[0]), step, settings))
+        return _narrow(self._train, once_an_epoch(self._lengths, step, settings))
 
     @torch.no_grad()
     def measure(
@@ -238,7 +239,7 @@ class AnswerTuning(NextToken):
             n = min(n, max(1, max_tokens // self._validation[0].size(1)))
         total, counted, exact = 0.0, 0, 0
         with evaluating(model):
-            for places in torch.arange(n).split(32):
+            for places in _lengths(self._validation[1][:n]).argsort(stable=True).split(32):
                 tokens, targets = _narrow(self._validation, places)  # (B, T) each
                 with hardware.autocast():
                     logits = model(tokens.to(model.device))  # (B, T, V)
@@ -269,9 +270,14 @@ def _stack(parts: Sequence[Batch]) -> Batch:
     return tokens, targets
 
 
+def _lengths(targets: Tensor) -> Tensor:
+    """Return the length of each row (N,), up to its last target that is graded."""
+    graded = targets != _NOT_GRADED  # (N, T)
+    return graded.size(1) - graded.int().flip(1).argmax(1)
+
+
 def _narrow(part: Batch, chosen: Tensor) -> Batch:
     """Return some rows, no wider than the longest of them: the end is padding."""
-    tokens, targets = (tensor[chosen] for tensor in part)
-    columns = (targets != _NOT_GRADED).any(0).nonzero()
-    width = int(columns.max()) + 1
-    return tokens[:, :width], targets[:, :width]
+    width = int(_lengths(part[1][chosen]).max())
+    tokens, targets = (tensor[chosen, :width] for tensor in part)
+    return tokens, targets

@@ -72,7 +72,7 @@ class FineTuning:
 
     def batch(self, step: int, settings: TrainSettings) -> Batch:
         """Return ids (B, K, T), places (B, K) and labels (B,); each example once an epoch."""
-        chosen = once_an_epoch(len(self._train[0]), step, settings)
+        chosen = once_an_epoch(self._train[1].amax(1), step, settings)
         tokens, ends, labels = (part[chosen] for part in self._train)
         return tokens[..., : int(ends.max()) + 1], ends, labels
 
@@ -95,8 +95,9 @@ class FineTuning:
         known = self.tokenizer.vocab_size
         targets = rows[:, 1:]
         is_text = targets < known  # (B · K, T - 1)
-        told = logits[:, :-1, :known].float().transpose(1, 2)  # (B · K, V, T - 1)
-        losses = F.cross_entropy(told, targets.where(is_text, 0), reduction="none") * is_text
+        told = logits[:, :-1, :known].float().flatten(0, 1)  # (B · K · (T - 1), V)
+        asked = targets.where(is_text, -100).flatten()
+        losses = F.cross_entropy(told, asked, reduction="none").view_as(targets)
         return (losses.sum(1) / is_text.sum(1).clamp(min=1)).mean()
 
     def measure(

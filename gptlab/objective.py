@@ -120,13 +120,28 @@ class LanguageModelling(NextToken):
         return self.corpus.fingerprint()
 
 
-def once_an_epoch(n: int, step: int, settings: TrainSettings) -> Tensor:
+#: Batches that share their rows out by length.
+_NEIGHBOURS = 4
+
+
+def once_an_epoch(lengths: Tensor, step: int, settings: TrainSettings) -> Tensor:
     """Choose the rows of a step's batch among n examples, each of them once an epoch: (B,).
 
-    Decided by (settings.seed, step) alone; each epoch has an order of its own.
+    Decided by (settings.seed, step) alone; each epoch has an order of its own. What is drawn for
+    four batches is shared out so that each gets rows of about one length, and little padding.
+
+    Args:
+        lengths: how long each example is (n,).
+        step: counted from 0.
+        settings: for the batch's size and the seed.
     """
-    asked = range(step * settings.batch_size, (step + 1) * settings.batch_size)
-    return torch.tensor([_shuffled(n, settings.seed, place // n)[place % n] for place in asked])
+    n, size = len(lengths), settings.batch_size
+    # Few batches an epoch, sorted, would be the same ones in every epoch.
+    together = max(1, min(_NEIGHBOURS, n // (8 * size)))
+    number, place = divmod(step, together)
+    asked = range(number * together * size, (number + 1) * together * size)
+    rows = torch.tensor([_shuffled(n, settings.seed, i // n)[i % n] for i in asked])
+    return rows[lengths[rows].argsort(stable=True)].chunk(together)[place]
 
 
 @lru_cache(maxsize=4)

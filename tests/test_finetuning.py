@@ -168,6 +168,20 @@ def test_each_example_comes_once_an_epoch() -> None:
     assert objective.steps(epochs=6, batch_size=4) == 9
 
 
+def test_what_is_read_together_is_about_as_long_and_each_epoch_has_its_own_order() -> None:
+    lengths = torch.randint(1, 60, (256,), generator=torch.Generator().manual_seed(1)).tolist()
+    examples = [read("a" * n) for n in lengths]
+    objective = FineTuning(task(n_ctx=64), examples, [read("b")])
+    settings = TrainSettings(128, batch_size=4, seed=3)
+    batches = [objective.batch(step, settings) for step in range(128)]
+    drawn = [int(end) - 1 for _, ends, _ in batches for end in ends]
+    assert sorted(drawn[:256]) == sorted(drawn[256:]) == sorted(lengths)
+    assert drawn[:256] != drawn[256:]
+    read_in_all = sum(tokens.numel() for tokens, _, _ in batches)
+    as_they_come = sum(4 * (max(lengths[i : i + 4]) + 2) for i in range(0, 256, 4))
+    assert read_in_all < 0.8 * 2 * as_they_come
+
+
 def first_is_a(n: int, start: int = 0) -> list[Example]:
     """Texts of six letters, labelled by whether the first is an a."""
     draw = torch.Generator().manual_seed(start)

@@ -4,7 +4,8 @@ NAME is "model", "in-context" (a small model that learns from examples in its co
 curves; a minute), "recurrent" (an LSTM beside a GPT; a quarter of an hour), "copying" (the same two
 saying random letters again; five minutes), "which-package" (fine-tuning by number of labels; five
 minutes), "transfer" (what fine-tuning takes over and loses; half an hour), "applications" (each by
-baselines, a prompt and fine-tuning; two hours), "successors" (what came after GPT-3; half an hour),
+baselines, a prompt and fine-tuning; two hours), "film-reviews" (sentiment in them, which are
+fetched once; an hour), "successors" (what came after GPT-3; half an hour),
 "memorisation" and "fairness" (what a text leaves in a model; ten and five minutes), "named-tasks"
 (GPT-2's claim in small; half an hour) or an experiment's. Most take 10 to 60 minutes on two CPU
 cores. Results are saved after each run; what was stopped goes on with --resume, the model's
@@ -39,7 +40,15 @@ from gptlab.experiments.bundled_model import train_bundled
 from gptlab.results import Results
 
 #: Those with results of a kind of their own.
-OWN = ("which-package", "transfer", "applications", "memorisation", "fairness", "named-tasks")
+OWN = (
+    "which-package",
+    "transfer",
+    "applications",
+    "film-reviews",
+    "memorisation",
+    "fairness",
+    "named-tasks",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,6 +81,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             transfer.record(path, seeds, resume=options.resume)
         case "applications":
             applications.record(path, seeds, resume=options.resume)
+        case "film-reviews":
+            applications.record(
+                path,
+                seeds,
+                resume=options.resume,
+                plans=applications.FILM_REVIEWS,
+                examples=applications.film_reviews,
+            )
         case "memorisation":
             memorisation.record(path, seeds, resume=options.resume)
         case "fairness":

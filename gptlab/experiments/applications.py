@@ -6,7 +6,7 @@ do. Seeds decide the weights that are new, the order of the examples, and those 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -26,6 +26,7 @@ from gptlab.tasks import (
     APPLICATIONS,
     Application,
     Parts,
+    download,
     fine_tune,
     prepare,
     question_answering,
@@ -49,7 +50,12 @@ TESTED, ASKED_BY_PROMPT = 200, 50
 #: random ones and from the bundled model's.
 WAYS = PROMPTED, SCRATCH, TUNED = "prompted", "from scratch", "fine-tuned"
 
+#: The same of sentiment in sentences of film reviews, which have to be fetched.
+FILM_REVIEWS = {"sentiment": {"count": 9000, "epochs": 3, "shots": 4}}
+
+Plans = Mapping[str, dict[str, int]]
 Groups = dict[str, tuple[Shot, ...]]
+Data = Callable[[str], tuple[Parts, Groups]]
 Answer = Callable[[Sequence[str]], list[str]]
 
 #: Where the test has groups, by what is new in it; elsewhere it is one, and this is its name.
@@ -112,6 +118,13 @@ def data(name: str) -> tuple[Parts, Groups]:
     return parts, {group: parts.test}
 
 
+@lru_cache
+def film_reviews(name: str) -> tuple[Parts, Groups]:
+    """Return film reviews as `data` returns an application's own examples; fetched if need be."""
+    parts = download("film-reviews")
+    return parts, {"film reviews": parts.test}
+
+
 def by_baseline(application: Application, baseline: str, parts: Parts) -> Answer:
     """Return a baseline as a way to answer the questions of the test."""
     asked = [question for question, _ in parts.test]
@@ -148,15 +161,31 @@ def plan(name: str, seeds: Sequence[int]) -> Iterator[tuple[str, int]]:
     yield from ((way, seed) for seed in seeds for way in WAYS)
 
 
-def measure(name: str, way: str, seed: int, progress: bool = True) -> Measured | None:
-    """Try one way to do an application; None where its training was interrupted."""
+def measure(
+    name: str,
+    way: str,
+    seed: int,
+    progress: bool = True,
+    plans: Plans = PLANS,
+    examples: Data = data,
+) -> Measured | None:
+    """Try one way to do an application; None where its training was interrupted.
+
+    Args:
+        name: the application's.
+        way: the name of a baseline or one of `WAYS`.
+        seed: decides what is drawn.
+        progress: show a bar.
+        plans: how, by application.
+        examples: what is learned from, and the test by groups.
+    """
     application = APPLICATIONS[name]
-    parts, groups = data(name)
+    parts, groups = examples(name)
     seconds = 0.0
     if way in application.baselines:
         answer = by_baseline(application, way, parts)
     elif way == PROMPTED:
-        answer = by_prompt(application, parts, PLANS[name]["shots"], seed)
+        answer = by_prompt(application, parts, plans[name]["shots"], seed)
         groups = {group: pairs[:ASKED_BY_PROMPT] for group, pairs in groups.items()}
     else:
         model, tokenizer = load_bundled()
@@ -164,7 +193,7 @@ def measure(name: str, way: str, seed: int, progress: bool = True) -> Measured |
             torch.manual_seed(seed)
             model = GPT(model.config)
         tuned, what = prepare(model, tokenizer, application, parts, seed=seed)
-        epochs = PLANS[name]["epochs"]
+        epochs = plans[name]["epochs"]
         history = fine_tune(tuned, what, epochs=epochs, seed=seed, progress=progress)
         if history.interrupted:
             return None
@@ -181,7 +210,8 @@ def record(
     seeds: Sequence[int] = (1, 2, 3),
     *,
     resume: bool = False,
-    names: Sequence[str] = tuple(PLANS),
+    plans: Plans = PLANS,
+    examples: Data = data,
 ) -> Applications:
     """Measure every way of every application, and save after each.
 
@@ -189,23 +219,24 @@ def record(
         path: the file.
         seeds: of what is drawn.
         resume: keep what the file holds, and measure only what is missing.
-        names: the applications.
+        plans: the applications, and how each is measured.
+        examples: what is learned from, and the test by groups.
 
     Raises:
         ValueError: if what the file holds was measured by another plan.
     """
-    results = Applications(describe_machine(), PLANS)
+    results = Applications(describe_machine(), dict(plans))
     if resume and path.exists():
         before = Applications.load(path)
-        if other := [name for name, one in before.plans.items() if PLANS.get(name, one) != one]:
+        if other := [name for name, one in before.plans.items() if plans.get(name, one) != one]:
             raise ValueError(f"{path} has {', '.join(other)} by another plan; start anew.")
-        results = replace(before, plans=before.plans | PLANS)
+        results = replace(before, plans=before.plans | dict(plans))
     known = {(one.application, one.way, one.seed) for one in results.measured}
-    for name in names:
+    for name in plans:
         for way, seed in plan(name, seeds):
             if (name, way, seed) in known:
                 continue
-            measured = measure(name, way, seed)
+            measured = measure(name, way, seed, plans=plans, examples=examples)
             if measured is None:
                 return results
             results.measured.append(measured)
@@ -213,6 +244,10 @@ def record(
     return results
 
 
-def recorded() -> Applications:
-    """Return the measurements that come with the package."""
-    return come_along("applications", Applications.load)
+def recorded(name: str = "applications") -> Applications:
+    """Return the measurements that come with the package, of the book's examples by default.
+
+    Args:
+        name: or "film-reviews".
+    """
+    return come_along(name, Applications.load)

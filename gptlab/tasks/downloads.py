@@ -9,11 +9,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+import numpy as np
 
 from gptlab.prompting import Shot
 from gptlab.tasks.application import Parts
@@ -21,6 +24,8 @@ from gptlab.tasks.application import Parts
 #: Passages with their question, in characters: longer ones are left out rather than cut, since
 #: what is cut is the end, and there stands the question.
 LONGEST = 400
+#: Sentences of film reviews that are tested on.
+_TESTED = 1500
 
 
 @dataclass(frozen=True)
@@ -38,23 +43,24 @@ class KnownSet:
     read: Callable[[list[Path]], tuple[list[Shot], list[Shot], list[str]]]
 
 
-def download(task: str) -> Parts:
-    """Return the well-known set of a task, from the cache or the network.
+def download(name: str) -> Parts:
+    """Return a well-known set, from the cache or the network.
 
     A tenth of what is learned from is kept for validation. Examples of the test that stand among
     those to learn from are taken out of the latter, and counted.
 
     Args:
-        task: "sentiment" (SST-2) or "question-answering" (SQuAD 1.1).
+        name: that of a task, "sentiment" (SST-2) or "question-answering" (SQuAD 1.1), or
+            "film-reviews".
 
     Raises:
-        ValueError: for a task without one, or a file that is not the one that is meant.
+        ValueError: for another name, or a file that is not the one that is meant.
         ConnectionError: without a network; the message says where a file can be put by hand.
     """
-    if task not in KNOWN:
-        raise ValueError(f"no well-known set for {task!r} can be fetched; {', '.join(KNOWN)} can.")
-    known = KNOWN[task]
-    train, test, left_out = known.read([_fetch(known, name) for name in known.files])
+    if name not in KNOWN:
+        raise ValueError(f"no well-known set for {name!r} can be fetched; {', '.join(KNOWN)} can.")
+    known = KNOWN[name]
+    train, test, left_out = known.read([_fetch(known, file) for file in known.files])
     tested = dict(test)
     once = {question: answer for question, answer in train if question not in tested}
     if gone := len(train) - len(once):
@@ -98,6 +104,29 @@ def _read_sst2(paths: list[Path]) -> tuple[list[Shot], list[Shot], list[str]]:
     return parts[0], parts[1], []
 
 
+def _read_film_reviews(paths: list[Path]) -> tuple[list[Shot], list[Shot], list[str]]:
+    """Sentences with the mean of what twenty people made of each, from -4 to 4: its sign counts."""
+    # An archive in an archive; read as streams, so that nothing in it decides where a file goes.
+    with (
+        tarfile.open(paths[0]) as outer,
+        tarfile.open(fileobj=_member(outer, "hutto_ICWSM_2014.tar.gz")) as inner,
+    ):
+        text = _member(inner, "movieReviewSnippets_GroundTruth.txt").read().decode()
+    rows = [line.split("\t", 2) for line in text.splitlines()]
+    felt = [(sentence.strip(), float(mean)) for _, mean, sentence in rows]
+    once = {told: "positive" if mean > 0 else "negative" for told, mean in felt if mean}
+    pairs = list(once.items())
+    mixed = [pairs[i] for i in np.random.default_rng(0).permutation(len(pairs)).tolist()]
+    told = f"{len(felt) - len(pairs)} sentences that are neither praise nor blame, or come twice"
+    return mixed[_TESTED:], mixed[:_TESTED], [told]
+
+
+def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
+    found = archive.extractfile(next(one for one in archive if one.name.endswith("/" + name)))
+    assert found is not None  # of a file whose checksum is right
+    return found
+
+
 def _read_squad(paths: list[Path]) -> tuple[list[Shot], list[Shot], list[str]]:
     """Short passages of Wikipedia with a question each; of several right answers the first."""
     parts: list[list[Shot]] = []
@@ -120,7 +149,7 @@ def _asked(articles: Any) -> Iterator[Shot]:
                 yield f"{passage}\n{question}", asked["answers"][0]["text"]
 
 
-#: By the name of the task that they are for.
+#: By the name of the task that they are for, or a name of their own.
 KNOWN = {
     "sentiment": KnownSet(
         "SST-2 (Socher et al. 2013, as GLUE has it)",
@@ -131,6 +160,18 @@ KNOWN = {
             )
         },
         _read_sst2,
+    ),
+    "film-reviews": KnownSet(
+        "sentences of film reviews (Pang & Lee 2004), rated by people (Hutto & Gilbert 2014)",
+        {
+            "vaderSentiment-3.3.2.tar.gz": (
+                "https://files.pythonhosted.org/packages/77/8c/"
+                "4a48c10a50f750ae565e341e697d74a38075a3e43ff0df6f1ab72e186902/"
+                "vaderSentiment-3.3.2.tar.gz",
+                "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9",
+            )
+        },
+        _read_film_reviews,
     ),
     "question-answering": KnownSet(
         "SQuAD 1.1 (Rajpurkar et al. 2016)",

@@ -9,10 +9,12 @@ from gptlab.experiments.applications import Applications, Measured
 from gptlab.tasks import APPLICATIONS
 
 
+PLANS = {"sentiment": {"count": 16, "epochs": 1, "shots": 2}}
+
+
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = {"count": 16, "epochs": 1, "shots": 2}
-    monkeypatch.setattr(applications, "PLANS", {"sentiment": plan})
+    monkeypatch.setattr(applications, "PLANS", PLANS)
     monkeypatch.setattr(applications, "TESTED", 6)
     monkeypatch.setattr(applications, "ASKED_BY_PROMPT", 2)
     applications.data.cache_clear()
@@ -24,7 +26,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("small")
 def test_every_way_is_measured_once_and_a_stopped_recording_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "applications.json"
-    results = applications.record(path, seeds=(1,), names=("sentiment",))
+    results = applications.record(path, seeds=(1,), plans=PLANS)
     ways = [(one.way, one.seed) for one in results.measured]
     baselines = [(name, 0) for name in APPLICATIONS["sentiment"].baselines]
     assert ways == [*baselines, ("prompted", 1), ("from scratch", 1), ("fine-tuned", 1)]
@@ -35,7 +37,7 @@ def test_every_way_is_measured_once_and_a_stopped_recording_goes_on(tmp_path: Pa
     assert Applications.load(path) == results
     shorter = Applications(results.machine, results.plans, results.measured[:-1])
     shorter.save(path)
-    again = applications.record(path, seeds=(1,), names=("sentiment",), resume=True)
+    again = applications.record(path, seeds=(1,), plans=PLANS, resume=True)
     assert [one.scores for one in again.measured] == [one.scores for one in results.measured]
 
 
@@ -44,7 +46,7 @@ def test_a_recording_by_another_plan_is_not_gone_on_with(tmp_path: Path) -> None
     plans = applications.PLANS | {"sentiment": applications.PLANS["sentiment"] | {"epochs": 99}}
     Applications({}, plans).save(path)
     with pytest.raises(ValueError, match="has sentiment by another plan"):
-        applications.record(path, names=(), resume=True)
+        applications.record(path, resume=True)
 
 
 @pytest.mark.parametrize("name", applications.PLANS)

@@ -5,6 +5,7 @@ import hashlib
 import http.server
 import io
 import json
+import tarfile
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -42,6 +43,29 @@ def squad(first: str) -> bytes:
     return json.dumps({"data": [{"title": "t", "paragraphs": paragraphs}]}).encode()
 
 
+def film_reviews() -> bytes:
+    rows = [
+        ("-0.5", "never seen"),
+        ("0.0", "so so"),
+        ("2.1", "A fine film."),
+        ("2.1", "A fine film."),
+    ]
+    rows += [(f"{i % 7 - 3}.5", f"film {i}") for i in range(40)]
+    text = "".join(f"{i}\t{mean}\t{told}\r\n" for i, (mean, told) in enumerate(rows))
+    inner = packed("hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt", text.encode())
+    return packed("vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz", inner)
+
+
+def packed(name: str, content: bytes) -> bytes:
+    kept = io.BytesIO()
+    with tarfile.open(fileobj=kept, mode="w:gz") as archive:
+        for path, what in ((name.replace(".", "-other."), b"not this"), (name, content)):
+            about = tarfile.TarInfo(path)
+            about.size = len(what)
+            archive.addfile(about, io.BytesIO(what))
+    return kept.getvalue()
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of the test's own."""
@@ -59,7 +83,8 @@ def served(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         contents = {"SST-2.zip": sst2(), "squad-train-v1.1.json": squad("Ann"),
-                    "squad-dev-v1.1.json": squad("Bob")}  # fmt: skip
+                    "squad-dev-v1.1.json": squad("Bob"),
+                    "vaderSentiment-3.3.2.tar.gz": film_reviews()}  # fmt: skip
         for task, known in KNOWN.items():
             files = {}
             for name in known.files:
@@ -78,6 +103,19 @@ def test_reviews_have_their_labels_and_none_that_is_tested(served: Path) -> None
     assert learned["a fine film"] == "positive" and learned['a "dull" one'] == "negative"
     assert len(learned) == 29 and len(parts.validation) == 2 and "so so" not in learned
     assert parts.left_out == ("2 examples that come twice or are tested",)
+
+
+def test_sentences_of_film_reviews_are_praise_or_blame_by_their_sign(
+    served: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "_TESTED", 10)
+    parts = download("film-reviews")
+    every = dict(parts.train + parts.validation + parts.test)
+    assert every.pop("never seen") == "negative" and every.pop("A fine film.") == "positive"
+    assert every == {f"film {i}": "positive" if i % 7 >= 3 else "negative"
+                     for i in range(40)}  # fmt: skip
+    assert len(parts.test) == 10 and len(parts.validation) == 3
+    assert parts.left_out == ("2 sentences that are neither praise nor blame, or come twice",)
 
 
 def test_questions_follow_their_passage_and_long_ones_are_counted(served: Path) -> None:
@@ -137,5 +175,5 @@ def test_every_file_has_a_checksum_and_a_secure_address() -> None:
 
 
 def test_other_tasks_say_which_have_one() -> None:
-    with pytest.raises(ValueError, match="sentiment, question-answering can"):
+    with pytest.raises(ValueError, match="sentiment, film-reviews, question-answering can"):
         download("translation")
