@@ -8,7 +8,6 @@ from gptlab.experiments import applications
 from gptlab.experiments.applications import Applications, Measured
 from gptlab.tasks import APPLICATIONS
 
-
 PLANS = {"sentiment": {"count": 16, "epochs": 1, "shots": 2}}
 
 
