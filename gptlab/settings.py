@@ -17,8 +17,9 @@ from gptlab.runtime.device import has_bfloat16
 from gptlab.runtime.muon import Float32Muon
 
 #: Peak learning rates for models up to 128 wide, from `python -m gptlab.experiments rates`.
-#: Pre-norm at 3e-3 to 8e-3 ended within the spread of its seeds; the lowest of them is the safest
-#: for longer runs. Post-norm gained from 3e-3 with two seeds of three, and lost with the third.
+#: Pre-norm at 3e-3 and 4e-3 ended within the spread of its seeds; the lower is the safer for longer
+#: runs. Post-norm ended 0.06 nats lower at 3e-3, but 2e-3 is what it survives with little warm-up:
+#: see `gptlab.experiments.terms.at_equal_tokens`.
 LEARNING_RATES: dict[Norm, float] = {"post": 2e-3, "pre": 3e-3}
 
 #: Muon's peak rate, at every width.

@@ -17,7 +17,7 @@ from gptlab.settings import TrainSettings
 #: Depth and width of the recorded models; a head is 16 wide in all of them.
 SHAPES: tuple[tuple[int, int], ...] = ((1, 32), (2, 64), (3, 96), (4, 128))
 #: Tokens that each of them reads, each number with a whole schedule of its own.
-BUDGETS = (312_500, 625_000, 1_250_000, 2_500_000)
+BUDGETS = (312_500, 625_000, 1_250_000, 2_500_000, 5_000_000, 10_000_000)
 
 #: 4,096 tokens an update, and of the rates tried the one that suited GPT-2 at width 128
 #: (`experiments.generations.TUNED`); at the other widths it is shared, not tuned.
