@@ -105,7 +105,7 @@ def _read_sst2(paths: list[Path]) -> tuple[list[Shot], list[Shot], list[str]]:
 
 
 def _read_film_reviews(paths: list[Path]) -> tuple[list[Shot], list[Shot], list[str]]:
-    """Sentences with the mean of what twenty people made of each, from -4 to 4: its sign counts."""
+    """Sentences with the mean of what people made of each, from -4 to 4: its sign counts."""
     # An archive in an archive; read as streams, so that nothing in it decides where a file goes.
     with (
         tarfile.open(paths[0]) as outer,

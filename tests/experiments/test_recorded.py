@@ -123,6 +123,23 @@ def test_every_way_of_an_application_was_measured_with_three_seeds(name: str) ->
             assert again is not None and again.scores == one.scores
 
 
+def test_on_film_reviews_reading_helps_a_little_and_counting_words_more() -> None:
+    results = applications.recorded("film-reviews")
+    assert results.plans == applications.FILM_REVIEWS
+    asked = Counter((one.way, one.seed) for one in results.measured)
+    baselines = [(baseline, 0) for baseline in APPLICATIONS["sentiment"].baselines]
+    every = {*baselines, *((way, n) for way in applications.WAYS for n in (1, 2, 3))}
+    assert asked == dict.fromkeys(every, 1)
+
+    def scores(way: str) -> list[float]:
+        return [one.scores["film reviews"] for one in results.of("sentiment", way)]
+
+    read, fresh = scores(applications.TUNED), scores(applications.SCRATCH)
+    # As chapters 4.2 and 5.5 say.
+    assert all(0.02 < a - b < 0.04 for a, b in zip(read, fresh, strict=True))
+    assert max(read) < min(scores("words, counted")) < min(scores("words and pairs, counted"))
+
+
 def test_tasks_were_told_in_every_way_with_three_seeds_and_names_do_not_add_up() -> None:
     measured = named_tasks.recorded().measured
     asked = Counter((one.way, one.seed) for one in measured)
