@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from gptlab.config import GPTConfig
-from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number
+from gptlab.exercises.checks import Wrong, call, close, exercise, name_mistake, number
 from gptlab.generation import Sampling, sample
 from gptlab.model import GPT
 
@@ -23,7 +22,7 @@ def bytes_per_token(answer: Any) -> str:
     for text, pieces in _CUT:
         value = number(call(answer, text, list(pieces)))
         size, letters, count = len(text.encode()), len(text), len(pieces)
-        if math.isclose(value, size / count, rel_tol=1e-4):
+        if close(value, size / count):
             continue
         mistakes = (
             (letters / count, "That is letters a token. A letter such as ï has two bytes."),

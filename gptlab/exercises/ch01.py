@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number
+from gptlab.exercises.checks import Wrong, call, close, exercise, name_mistake, number
 
 #: Training ids, validation ids, kinds of ids there are. The last training id of each also stands
 #: before others, some validation ids follow one never seen before them, and some were never seen.
@@ -25,7 +25,7 @@ def perplexity(answer: Any) -> str:
     for train, val, n_kinds in _COUNTED:
         value = number(call(answer, list(train), list(val), n_kinds))
         right = math.exp(_loss(train, val, n_kinds))
-        if math.isclose(value, right, rel_tol=1e-4):
+        if close(value, right):
             continue
         name_mistake(value, _loss_mistakes(train, val, n_kinds))
         raise Wrong(
@@ -134,7 +134,7 @@ def training_days(answer: Any) -> str:
         value = number(call(answer, *case))
         n_parameters, n_tokens, flops, share = case
         seconds = 6 * n_parameters * n_tokens / (flops * share)
-        if math.isclose(value, seconds / 86400, rel_tol=1e-4):
+        if close(value, seconds / 86400):
             continue
         name_mistake(
             value,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number, same, tensor
+from gptlab.exercises.checks import Wrong, call, close, exercise, name_mistake, number, same, tensor
 
 #: What each mistake changes in `_half`, and what is said of it.
 _HALF_MISTAKES: tuple[tuple[dict[str, Any], str], ...] = (
@@ -173,7 +172,7 @@ def induction_score(answer: Any) -> str:
                 f"the weights that count."
             )
         value = number(result)
-        if not math.isclose(value, _on_stripe(attention, n).mean().item(), rel_tol=1e-4):
+        if not close(value, _on_stripe(attention, n).mean().item()):
             raise Wrong(_wrong_score(value, attention, n))
     return (
         "A head with a score near 1 continues whatever repeats itself: it finds what came next the "
@@ -240,7 +239,7 @@ def _wrong_score(value: float, attention: Tensor, n: int) -> str:
         ),
     ]
     for wrong, message in mistakes:
-        if math.isclose(value, wrong.item(), rel_tol=1e-4):
+        if close(value, wrong.item()):
             return message
     return (
         f"For n = {n} you return {value:.4f}. Query {n} is the first to count: which key does it "

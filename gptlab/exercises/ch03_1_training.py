@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from gptlab.config import GPTConfig
-from gptlab.exercises.checks import Wrong, call, exercise, number, same
+from gptlab.exercises.checks import Wrong, call, close, exercise, number, same
 from gptlab.exercises.pieces import train_step as one_step
 from gptlab.model import GPT
 
@@ -113,9 +112,9 @@ def _judge_loss(told: Any, before: float, after: float) -> None:
     if isinstance(told, Tensor):
         raise Wrong("The update is right, but the loss is a tensor. Return a plain number.")
     value = number(told)
-    if math.isclose(value, before, rel_tol=1e-4):
+    if close(value, before):
         return
-    if math.isclose(value, after, rel_tol=1e-4):
+    if close(value, after):
         raise Wrong(
             f"The update is right, but {value:.4f} is the loss after it, at the price of a second "
             f"forward pass. Return the one the gradients came from."

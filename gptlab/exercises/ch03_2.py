@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gptlab.config import preset
-from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number, same, tensor
+from gptlab.exercises.checks import Wrong, call, close, exercise, name_mistake, number, same, tensor
 from gptlab.generation import Sampling
 
 _DEPTH = 24
@@ -118,7 +118,7 @@ def bits_per_byte(answer: Any) -> str:
             nats / ratio: "The ratio is upside down, and ln 2 is missing.",
             nats / ln2 * n_tokens: "These are the bits of the whole text. How many for one byte?",
         }
-        if math.isclose(value, nats / ln2 * ratio, rel_tol=1e-4):
+        if close(value, nats / ln2 * ratio):
             continue
         name_mistake(value, mistakes)
         raise Wrong(
@@ -160,14 +160,14 @@ def cross_entropy(answer: Any) -> str:
         ),
     }
     name_mistake(value, mistakes)
-    if not math.isclose(value, right, rel_tol=1e-4):
+    if not close(value, right):
         raise Wrong(
             f"For 5 rows of 7 logits you return {value:.4f}. Row by row: softmax, the target's "
             f"probability, its logarithm; then the mean, with a minus."
         )
     large = number(call(answer, 100 * logits, targets))
     right = torch.nn.functional.cross_entropy(100 * logits, targets).item()
-    if not math.isclose(large, right, rel_tol=1e-4):
+    if not close(large, right):
         raise Wrong(
             f"Right for small logits. For large ones, up to {100 * logits.max().item():.0f}, you "
             f"return {large}: e to that power is no number a computer has. A softmax stays the "
@@ -233,7 +233,7 @@ def _judge_drawn(drawn: Tensor, logits: Tensor, temperature: float, k: int) -> N
     ]
     name_mistake(drawn, mistakes, same)
     total = drawn.sum().item()
-    if not math.isclose(total, 1.0, rel_tol=1e-4):
+    if not close(total, 1.0):
         raise Wrong(f"At temperature {temperature} and top_k {k} they sum to {total:.4f}, not 1.")
     kept = int((drawn > 0).sum())
     if kept != k:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gptlab.attention import attend, causal_mask
-from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number, same, tensor
+from gptlab.exercises.checks import Wrong, call, close, exercise, name_mistake, number, same, tensor
 from gptlab.text.bpe import join
 
 
@@ -81,7 +81,7 @@ def residual_scale(answer: Any) -> str:
             raise Wrong("Variances add up, and a variance is a square: something is missing.")
         if math.isclose(value, math.sqrt(n)):
             raise Wrong("With this factor the stream grows even faster. Which way round?")
-        if not math.isclose(value, 1 / math.sqrt(n), rel_tol=1e-4):
+        if not close(value, 1 / math.sqrt(n)):
             raise Wrong(f"For n_layer = {n_layer} you return {value:.4f}. What is N there?")
     return "N additions of variance 1/N each make a stream of variance 1, however deep."
 
@@ -97,13 +97,13 @@ def warmup(answer: Any) -> str:
     if max(values) > 0.5 + 1e-9:
         raise Wrong(f"The rate goes on rising past its peak, to {max(values):.2f}.")
     right = [0.5 * min(1.0, (step + 1) / 10) for step in range(12)]
-    rising = all(math.isclose(v, r, rel_tol=1e-4) for v, r in zip(values[:10], right, strict=False))
+    rising = all(close(v, r) for v, r in zip(values[:10], right, strict=False))
     if rising and max(values[10:]) < 0.5:
         raise Wrong(
             f"It rises as it should, and then falls, to {values[11]:.3f} at step 11. Here the rate "
             f"stays at its peak after the warm-up."
         )
-    if not all(math.isclose(v, r, rel_tol=1e-4) for v, r in zip(values, right, strict=True)):
+    if not all(close(v, r) for v, r in zip(values, right, strict=True)):
         raise Wrong(f"With warmup = 10 and peak = 0.5 your first rates are {values[:3]}.")
     return "Ten small steps, each a little larger, and then the peak."
 

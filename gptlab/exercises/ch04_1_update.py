@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gptlab.config import GPTConfig
 from gptlab.exercises import pretraining
-from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number, same, tensor
+from gptlab.exercises.checks import Wrong, call, close, exercise, name_mistake, number, same, tensor
 from gptlab.model import GPT
 
 _IGNORED = -100
@@ -177,16 +177,16 @@ def _judge_loss(told: Any, right: float, pieces: Sequence[tuple[Tensor, Tensor]]
     if isinstance(told, Tensor):
         raise Wrong("The gradients are right, but the loss is a tensor. Return a plain number.")
     value = number(told)
-    if math.isclose(value, right, rel_tol=1e-4):
+    if close(value, right):
         return
     with torch.no_grad():
         means = [F.cross_entropy(*_flat(x, y)).nan_to_num().item() for x, y in pieces]
-    if math.isclose(value, sum(means) / len(means), rel_tol=1e-4):
+    if close(value, sum(means) / len(means)):
         raise Wrong(
             "The gradients are right; the loss is the mean of the pieces' means. It needs the same "
             "weights as the gradients."
         )
-    if math.isclose(value, sum(means), rel_tol=1e-4):
+    if close(value, sum(means)):
         raise Wrong("The gradients are right; the loss is the sum of the pieces' means.")
     raise Wrong(
         f"The gradients are right, but you return {value:.4f}, and the mean over all targets that "

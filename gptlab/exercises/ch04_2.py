@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 from typing import Any
 
@@ -11,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gptlab.config import GPTConfig
-from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number, tensor
+from gptlab.exercises.checks import Wrong, call, close, exercise, name_mistake, number, tensor
 from gptlab.finetuning import Example, FineTuning, Task
 from gptlab.model import GPT
 from gptlab.tokenizer import CharTokenizer
@@ -116,7 +115,7 @@ def tuning_loss(answer: Any) -> str:
     for read, weight in zip(_reads(), (0.5, 0.25), strict=True):
         told = call(answer, read.logits, read.rows, read.ends, read.labels, read.known, weight)
         value, right = number(told), read.loss(weight)
-        if math.isclose(value, right, rel_tol=1e-4):
+        if close(value, right):
             continue
         name_mistake(value, _loss_mistakes(read, weight))
         raise Wrong(

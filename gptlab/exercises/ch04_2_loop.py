@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gptlab.config import GPTConfig
-from gptlab.exercises.checks import Wrong, call, exercise, same
+from gptlab.exercises.checks import Wrong, call, close, exercise, same
 from gptlab.model import GPT
 from gptlab.runtime.modes import evaluating
 
@@ -172,7 +171,7 @@ def _judge_weights(after: Tensor, before: Tensor, modes: list[bool], epochs: int
 
 def _judge_losses(values: list[float], noisy: bool, epochs: int) -> None:
     model, right = _after(epochs)
-    if all(math.isclose(a, b, rel_tol=1e-4) for a, b in zip(values, right, strict=True)):
+    if all(close(a, b) for a, b in zip(values, right, strict=True)):
         return
     if noisy:
         raise Wrong(
@@ -195,7 +194,7 @@ def _judge_losses(values: list[float], noisy: bool, epochs: int) -> None:
             ],
         }
     for message, wrong in singles.items():
-        if any(math.isclose(last, value, rel_tol=1e-4) for value in wrong):
+        if any(close(last, value) for value in wrong):
             raise Wrong(f"The updates are right. {message}")
     raise Wrong(
         f"The updates are right, but after the last epoch you return {last:.4f}. Is it measured "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number, same, tensor
+from gptlab.exercises.checks import Wrong, call, close, exercise, name_mistake, number, same, tensor
 from gptlab.exercises.word_lists import longest_run, longest_subsequence
 from gptlab.generation import Sampling
 
@@ -84,7 +83,7 @@ def distinct(answer: Any) -> str:
         for n in (1, 2, 3):
             runs = [run for words in texts for run in _runs(words, n)]
             value = number(call(answer, [list(words) for words in texts], n))
-            if math.isclose(value, len(set(runs)) / len(runs), rel_tol=1e-4):
+            if close(value, len(set(runs)) / len(runs)):
                 continue
             joined = _runs([word for words in texts for word in words], n)
             each = [len(set(r)) / len(r) for r in (_runs(words, n) for words in texts) if r]

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number
+from gptlab.exercises.checks import Wrong, call, close, exercise, name_mistake, number
 
 #: Answers, the references of each, and a length of pieces.
 _TOLD = (
@@ -111,9 +111,9 @@ def chrf(answer: Any) -> str:
     for told, right in _ANSWERED:
         value = number(call(answer, told, right))
         expected = _chrf(told, right)
-        if math.isclose(value, expected, rel_tol=1e-4):
+        if close(value, expected):
             continue
-        if math.isclose(value, 100 * expected, rel_tol=1e-4):
+        if close(value, 100 * expected):
             raise Wrong("That goes to 100; here chrF goes from 0 to 1.")
         name_mistake(
             value, ((_chrf(told, right, **changed), message) for changed, message in _CHRF_MISTAKES)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number
+from gptlab.exercises.checks import Wrong, call, close, exercise, name_mistake, number
 
 _PLACEHOLDER = re.compile(r"%\d+|\{\w*\}")
 _MARK = re.compile(r"⟦\d+⟧")
@@ -130,7 +129,7 @@ def alignment(answer: Any) -> str:
     for english, chinese, fields, seed in _ALIGNED:
         weights = _weights(2 + english + chinese, seed)
         value = number(call(answer, weights, english, chinese, dict(fields)))
-        if math.isclose(value, _share(weights, english, chinese, fields), rel_tol=1e-4):
+        if close(value, _share(weights, english, chinese, fields)):
             continue
         name_mistake(
             value,

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number
+from gptlab.exercises.checks import Wrong, call, close, exercise, name_mistake, number
 
 #: Answers, the right ones, and the label asked for.
 _ANSWERED = (
@@ -24,7 +24,7 @@ def f1(answer: Any) -> str:
         answers, right = list(given), list(expected)
         value = number(call(answer, answers, right, label))
         found = _f1(answers, right, label)
-        if math.isclose(value, found, rel_tol=1e-4):
+        if close(value, found):
             continue
         name_mistake(value, _f1_mistakes(answers, right, label))
         raise Wrong(
@@ -119,7 +119,7 @@ def naive_bayes(answer: Any) -> str:
         raise Wrong("The sign is turned round: a logarithm of a probability is not above 0.")
     for i, (mine, theirs) in enumerate(zip(scores, right, strict=True)):
         for label in mine:
-            if not math.isclose(mine[label], theirs[label], rel_tol=1e-4):
+            if not close(mine[label], theirs[label]):
                 raise Wrong(
                     f"For the text {asked[i]} and the label {label!r} you return "
                     f"{mine[label]:.4f}. Take it in parts: the label's share of the texts, then "

@@ -10,7 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number, train_and_test
+from gptlab.exercises.checks import (
+    Wrong,
+    call,
+    close,
+    exercise,
+    name_mistake,
+    number,
+    train_and_test,
+)
 from gptlab.prompting import Shot
 from gptlab.tasks.calibration import calibration_error as _right_error
 from gptlab.tasks.calibration import in_bins
@@ -31,7 +39,7 @@ def calibration_error(answer: Any) -> str:
         sure, right = torch.tensor(confidences), torch.tensor(outcomes).bool()  # (N,) each
         value = number(call(answer, sure, right, n_bins))
         expected = _right_error(sure.tolist(), right.tolist(), n_bins)
-        if math.isclose(value, expected, rel_tol=1e-4):
+        if close(value, expected):
             continue
         if math.isnan(value):
             raise Wrong(

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gptlab import huggingface
 from gptlab.config import preset
-from gptlab.exercises.checks import Wrong, call, exercise, name_mistake, number
+from gptlab.exercises.checks import Wrong, call, close, exercise, name_mistake, number
 from gptlab.model import GPT
 
 _TINY = {"vocab_size": 11, "n_ctx": 6, "n_layer": 2, "n_head": 2, "n_embd": 8, "init_std": 0.5}
@@ -107,7 +107,7 @@ def bleu(answer: Any) -> str:
     for matches, totals, length, reference in cases:
         value = number(call(answer, list(matches), list(totals), length, reference))
         right = BLEU.compute_bleu(matches, totals, length, reference, "none").score / 100
-        if not math.isclose(value, right, rel_tol=1e-4):
+        if not close(value, right):
             _judge_bleu(value, right, matches, totals, length, reference)
     try:
         nothing = number(call(answer, [5, 2, 0, 0], [6, 5, 4, 3], 6, 6))
