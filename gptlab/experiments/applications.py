@@ -51,7 +51,7 @@ TESTED, ASKED_BY_PROMPT = 200, 50
 WAYS = PROMPTED, SCRATCH, TUNED = "prompted", "from scratch", "fine-tuned"
 
 #: The same of sentiment in sentences of film reviews, which have to be fetched.
-FILM_REVIEWS = {"sentiment": {"count": 9000, "epochs": 3, "shots": 4}}
+FILM_REVIEWS = {"sentiment": {"epochs": 3, "shots": 4}}
 
 Plans = Mapping[str, dict[str, int]]
 Groups = dict[str, tuple[Shot, ...]]
