@@ -120,15 +120,16 @@ class LanguageModelling(NextToken):
         return self.corpus.fingerprint()
 
 
-#: Batches that share their rows out by length.
-_NEIGHBOURS = 4
+#: Batches that share their rows out by length, where an epoch has at least so many.
+_NEIGHBOURS, _MANY = 4, 400
 
 
 def once_an_epoch(lengths: Tensor, step: int, settings: TrainSettings) -> Tensor:
     """Choose the rows of a step's batch among n examples, each of them once an epoch: (B,).
 
-    Decided by (settings.seed, step) alone; each epoch has an order of its own. What is drawn for
-    four batches is shared out so that each gets rows of about one length, and little padding.
+    Decided by (settings.seed, step) alone; each epoch has an order of its own. Where that makes
+    many batches, what is drawn for four is shared out so that each gets rows of about one length,
+    and little padding. Few, so sorted, would be nearly the same ones in every epoch.
 
     Args:
         lengths: how long each example is (n,).
@@ -136,8 +137,7 @@ def once_an_epoch(lengths: Tensor, step: int, settings: TrainSettings) -> Tensor
         settings: for the batch's size and the seed.
     """
     n, size = len(lengths), settings.batch_size
-    # Few batches an epoch, sorted, would be the same ones in every epoch.
-    together = max(1, min(_NEIGHBOURS, n // (8 * size)))
+    together = _NEIGHBOURS if n >= _MANY * size else 1
     number, place = divmod(step, together)
     asked = range(number * together * size, (number + 1) * together * size)
     rows = torch.tensor([_shuffled(n, settings.seed, i // n)[i % n] for i in asked])

@@ -168,18 +168,21 @@ def test_each_example_comes_once_an_epoch() -> None:
     assert objective.steps(epochs=6, batch_size=4) == 9
 
 
-def test_what_is_read_together_is_about_as_long_and_each_epoch_has_its_own_order() -> None:
-    lengths = torch.randint(1, 60, (256,), generator=torch.Generator().manual_seed(1)).tolist()
-    examples = [read("a" * n) for n in lengths]
-    objective = FineTuning(task(n_ctx=64), examples, [read("b")])
-    settings = TrainSettings(128, batch_size=4, seed=3)
-    batches = [objective.batch(step, settings) for step in range(128)]
+@pytest.mark.parametrize(("batch_size", "saved"), [(4, 0.75), (8, 1.0)])
+def test_of_many_batches_each_has_rows_of_about_one_length(batch_size: int, saved: float) -> None:
+    n = 1600  # 400 batches of 4, or 200 of 8, which are few
+    lengths = torch.randint(1, 60, (n,), generator=torch.Generator().manual_seed(1)).tolist()
+    objective = FineTuning(task(n_ctx=64), [read("a" * one) for one in lengths], [read("b")])
+    steps = 2 * n // batch_size
+    settings = TrainSettings(steps, batch_size=batch_size, seed=3)
+    batches = [objective.batch(step, settings) for step in range(steps)]
     drawn = [int(end) - 1 for _, ends, _ in batches for end in ends]
-    assert sorted(drawn[:256]) == sorted(drawn[256:]) == sorted(lengths)
-    assert drawn[:256] != drawn[256:]
+    assert sorted(drawn[:n]) == sorted(drawn[n:]) == sorted(lengths)
+    assert drawn[:n] != drawn[n:]
     read_in_all = sum(tokens.numel() for tokens, _, _ in batches)
-    as_they_come = sum(4 * (max(lengths[i : i + 4]) + 2) for i in range(0, 256, 4))
-    assert read_in_all < 0.8 * 2 * as_they_come
+    as_they_come = [max(lengths[i : i + batch_size]) + 2 for i in range(0, n, batch_size)]
+    share = read_in_all / (2 * batch_size * sum(as_they_come))
+    assert share == pytest.approx(1.0, abs=0.03) if saved == 1 else share < saved
 
 
 def first_is_a(n: int, start: int = 0) -> list[Example]:
