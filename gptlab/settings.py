@@ -22,8 +22,8 @@ from gptlab.runtime.muon import Float32Muon
 #: see `gptlab.experiments.terms.at_equal_tokens`.
 LEARNING_RATES: dict[Norm, float] = {"post": 2e-3, "pre": 3e-3}
 
-#: Muon's peak rate, at every width. At 384, in 150 updates and with one seed (`rates-wide`), half of
-#: it ended 0.06 nats lower; both ended below AdamW at its best.
+#: Muon's peak rate, at every width. At 384, in 150 updates and with one seed (`rates-wide`), half
+#: of it ended 0.06 nats lower; both ended below AdamW at its best.
 MUON_RATE = 1e-2
 
 OptimizerKind = Literal["adamw", "muon"]
