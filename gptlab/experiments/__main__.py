@@ -82,6 +82,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         case "applications":
             applications.record(path, seeds, resume=options.resume)
         case "film-reviews":
+            try:
+                applications.film_reviews("sentiment")
+            except ConnectionError as error:
+                parser.exit(1, f"error: {error}\n")
             applications.record(
                 path,
                 seeds,

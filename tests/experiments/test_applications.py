@@ -1,12 +1,15 @@
 """The applications' measurements: every way, on the same questions, kept and gone on with."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gptlab.experiments import applications
+from gptlab.experiments.__main__ import main
 from gptlab.experiments.applications import Applications, Measured
 from gptlab.tasks import APPLICATIONS
+from gptlab.tasks.downloads import KNOWN
 
 PLANS = {"sentiment": {"count": 16, "epochs": 1, "shots": 2}}
 
@@ -46,6 +49,20 @@ def test_a_recording_by_another_plan_is_not_gone_on_with(tmp_path: Path) -> None
     Applications({}, plans).save(path)
     with pytest.raises(ValueError, match="has sentiment by another plan"):
         applications.record(path, resume=True)
+
+
+def test_without_a_network_film_reviews_are_not_measured_and_one_line_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (name,) = KNOWN["film-reviews"].files
+    files = {name: ("http://127.0.0.1:9/" + name, "0" * 64)}  # nothing listens there
+    monkeypatch.setitem(KNOWN, "film-reviews", replace(KNOWN["film-reviews"], files=files))
+    monkeypatch.setattr("pooch.os_cache", lambda _: tmp_path / "cache")
+    with pytest.raises(SystemExit) as ended:
+        main(["film-reviews", "--out", str(tmp_path / "out")])
+    said = capsys.readouterr().err
+    assert ended.value.code == 1 and said.startswith("error: ") and said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("name", applications.PLANS)
