@@ -56,6 +56,7 @@ class FineTuning:
         self._train, cut = task.encode(train)
         self._validation, more = task.encode(validation)
         self.cut = cut + more
+        self._lengths = self._train[1].amax(1)  # (N,)
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -72,7 +73,7 @@ class FineTuning:
 
     def batch(self, step: int, settings: TrainSettings) -> Batch:
         """Return ids (B, K, T), places (B, K) and labels (B,); each example once an epoch."""
-        chosen = once_an_epoch(self._train[1].amax(1), step, settings)
+        chosen = once_an_epoch(self._lengths, step, settings)
         tokens, ends, labels = (part[chosen] for part in self._train)
         return tokens[..., : int(ends.max()) + 1], ends, labels
 

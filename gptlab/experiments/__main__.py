@@ -83,16 +83,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             applications.record(path, seeds, resume=options.resume)
         case "film-reviews":
             try:
-                applications.film_reviews("sentiment")
+                applications.record(
+                    path,
+                    seeds,
+                    resume=options.resume,
+                    plans=applications.FILM_REVIEWS,
+                    examples=applications.film_reviews,
+                )
             except ConnectionError as error:
                 parser.exit(1, f"error: {error}\n")
-            applications.record(
-                path,
-                seeds,
-                resume=options.resume,
-                plans=applications.FILM_REVIEWS,
-                examples=applications.film_reviews,
-            )
         case "memorisation":
             memorisation.record(path, seeds, resume=options.resume)
         case "fairness":

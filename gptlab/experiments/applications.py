@@ -16,7 +16,7 @@ import torch
 
 from gptlab.answering import Answers
 from gptlab.checkpoints import load_bundled
-from gptlab.experiments.kept import Kept, come_along
+from gptlab.experiments.kept import Kept, come_along, measure_missing
 from gptlab.experiments.which_package import spread
 from gptlab.model import GPT
 from gptlab.prompting import Shot, draw_shots, scores
@@ -231,17 +231,18 @@ def record(
         if other := [name for name, one in before.plans.items() if plans.get(name, one) != one]:
             raise ValueError(f"{path} has {', '.join(other)} by another plan; start anew.")
         results = replace(before, plans=before.plans | dict(plans))
-    known = {(one.application, one.way, one.seed) for one in results.measured}
-    for name in plans:
-        for way, seed in plan(name, seeds):
-            if (name, way, seed) in known:
-                continue
-            measured = measure(name, way, seed, plans=plans, examples=examples)
-            if measured is None:
-                return results
-            results.measured.append(measured)
-            results.save(path)
-    return results
+
+    def one(asked: tuple[str, str, int]) -> list[Measured] | None:
+        found = measure(*asked, plans=plans, examples=examples)
+        return None if found is None else [found]
+
+    return measure_missing(
+        results,
+        path,
+        [(name, way, seed) for name in plans for way, seed in plan(name, seeds)],
+        lambda found: (found.application, found.way, found.seed),
+        one,
+    )
 
 
 def recorded(name: str = "applications") -> Applications:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self, TypeVar
 from gptlab.data import DATA
 from gptlab.runtime.atomic import write_whole
 
+A = TypeVar("A")
 T = TypeVar("T")
 K = TypeVar("K", bound="Kept")
 
@@ -60,16 +61,40 @@ def measure_ways(
     """
     if resume and path.exists():
         results = type(results).load(path)
-    known = {(one.way, one.seed) for one in results.measured}
-    for seed in seeds:
-        for way in ways:
-            if (way, seed) in known:
-                continue
-            found = measure(way, seed)
-            if found is None:
-                return results
-            results.measured += found
-            results.save(path)
+    return measure_missing(
+        results,
+        path,
+        [(way, seed) for seed in seeds for way in ways],
+        lambda found: (found.way, found.seed),
+        lambda asked: measure(*asked),
+    )
+
+
+def measure_missing(
+    results: K,
+    path: Path,
+    asked: Iterable[A],
+    answers: Callable[[Any], A],
+    measure: Callable[[A], Iterable[Any] | None],
+) -> K:
+    """Measure what is asked and not among the results yet, and save after each.
+
+    Args:
+        results: measurements so far, added to in place.
+        path: the file.
+        asked: what is to be measured, in this order.
+        answers: what a measurement was asked for.
+        measure: returns the measurements of one; None where it was interrupted, which ends it all.
+    """
+    known = {answers(one) for one in results.measured}
+    for one in asked:
+        if one in known:
+            continue
+        found = measure(one)
+        if found is None:
+            return results
+        results.measured += found
+        results.save(path)
     return results
 
 

@@ -20,7 +20,7 @@ from gptlab.checkpoints import load_bundled
 from gptlab.corpora import Corpus
 from gptlab.experiments import which_package
 from gptlab.experiments.bundled_model import SOURCES
-from gptlab.experiments.kept import Kept, come_along
+from gptlab.experiments.kept import Kept, come_along, measure_missing
 from gptlab.experiments.which_package import BATCH_SIZE, EPOCHS, LEARNING_RATE, STARTS, spread
 from gptlab.model import GPT
 from gptlab.objective import evaluate
@@ -271,17 +271,18 @@ def record(
             "text_tokens": TEXT_TOKENS,
         }
         results = Transfer(describe_machine(), settings, text_bits(bundled, sources, TEXT_TOKENS))
-    for seed in seeds:
-        known = {one.variant for one in results.measured if one.seed == seed}
-        for variant in plan:
-            if variant in known:
-                continue
-            measured = measure(variant, seed, sources)
-            if measured is None:
-                return results
-            results.measured.append(measured)
-            results.save(path)
-    return results
+
+    def one(asked: tuple[Variant, int]) -> list[Measured] | None:
+        found = measure(*asked, sources)
+        return None if found is None else [found]
+
+    return measure_missing(
+        results,
+        path,
+        [(variant, seed) for seed in seeds for variant in plan],
+        lambda found: (found.variant, found.seed),
+        one,
+    )
 
 
 def recorded() -> Transfer:
