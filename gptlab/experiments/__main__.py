@@ -1,7 +1,7 @@
 """`python -m gptlab.experiments NAME`: make a bundled model or measurements again.
 
 NAME is "model", "in-context" (a small model that learns from examples in its context, with its
-curves; a minute), "recurrent" (an LSTM beside a GPT; a quarter of an hour), "copying" (the same two
+curves; a minute), "recurrent" (an LSTM beside a GPT; twenty minutes), "copying" (the same two
 saying random letters again; five minutes), "which-package" (fine-tuning by number of labels; five
 minutes), "transfer" (what fine-tuning takes over and loses; half an hour), "applications" (each by
 baselines, a prompt and fine-tuning; two hours), "film-reviews" (sentiment in them, which are

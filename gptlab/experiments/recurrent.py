@@ -34,7 +34,7 @@ MODELS = ("GPT", "LSTM")
 #: is the safer for longer runs. Two LSTMs, one on top of the other, with as many weights: 4.31.
 TUNED = {"GPT": 4e-3, "LSTM": 8e-3}
 #: Read by each in training, as recorded.
-TOKENS = 1_500_000
+TOKENS = 3_000_000
 
 
 class RecurrentLM(nn.Module):
