@@ -10,6 +10,7 @@ from __future__ import annotations
 import dis
 import inspect
 import math
+import re
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial, wraps
@@ -28,6 +29,8 @@ from gptlab.show.verdict import Verdict
 _IDLE = {"RESUME", "NOP", "CACHE", "COPY_FREE_VARS", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE"}
 #: Folders whose code is nobody's answer: this package, and Python's own library.
 _LIBRARIES = (Path(__file__).parents[1], Path(traceback.__file__).parent)
+#: How most tasks begin.
+_FILL_IN = re.compile(r"^Fill in (\w+)\(")
 
 
 class Wrong(Exception):
@@ -42,7 +45,8 @@ def exercise(task: str) -> Callable[[Callable[[Any], str]], Callable[..., Verdic
     """Turn a check into one that never crashes.
 
     Args:
-        task: what to do, in a few words; said when the answer is empty.
+        task: what to do, in a few words; said when the answer is empty. Where it begins with "Fill in
+            NAME(", the reader's own name for the function stands in for NAME.
 
     The check below it takes the answer, returns the praise, and raises `Wrong` with a hint.
     """
@@ -50,24 +54,31 @@ def exercise(task: str) -> Callable[[Callable[[Any], str]], Callable[..., Verdic
     def wrap(check: Callable[[Any], str]) -> Callable[..., Verdict]:
         @wraps(check)
         def run(answer: Any = None) -> Verdict:
+            empty = Verdict("empty", _FILL_IN.sub(f"Fill in {_name(answer)}(", task))
             if answer is None or answer is ...:
-                return Verdict("empty", task)
+                return empty
             try:
                 return Verdict("right", check(answer))
             except Empty:
-                return Verdict("empty", task)
+                return empty
             except Wrong as wrong:
                 return Verdict("wrong", str(wrong))
             except (Exception, SystemExit) as error:  # exit() in an answer must not end the kernel
                 line = _own_line(error)
                 if isinstance(error, NotImplementedError) and "raise" in line:
-                    return Verdict("empty", task)  # the reader's, not torch's
+                    return empty  # the reader's, not torch's
                 where = f" (at: {line})" if line else ""
                 return Verdict("wrong", f"Your answer raised {in_words(error)}{where}")
 
         return run
 
     return wrap
+
+
+def _name(answer: Any) -> str:
+    """Return what the reader calls a function; the task's own name for what has none."""
+    name = getattr(answer, "__name__", "")
+    return name if name.isidentifier() else r"\1"
 
 
 def call(answer: Any, *arguments: Any) -> Any:

@@ -68,20 +68,18 @@ def stream_growth(spreads: Mapping[str, Sequence[float]]) -> Picture:
         curve(ax, i, range(1, len(values) + 1), np.array([values]), name)
         for i, (name, values) in enumerate(spreads.items())
     ]
-    said = "; ".join(f"{name} ×{values[-1] / values[0]:.1f}" for name, values in spreads.items())
+    blocks = len(next(iter(spreads.values())))
+    said = "; ".join(f"{name} {values[-1]:.2f}" for name, values in spreads.items())
     finish(
         ax,
         lines,
         xlabel="blocks passed",
         ylabel="standard deviation of the stream",
-        title=f"From the first block to the last: {said}",
+        title=f"After {blocks} blocks: {said}",
         ylim=(0, None),
     )
     ax.xaxis.get_major_locator().set_params(integer=True)
-    blocks = len(next(iter(spreads.values())))
-    return Picture(
-        figure, f"Spread of the residual stream over {blocks} blocks of a fresh model: {said}."
-    )
+    return Picture(figure, f"Spread of a fresh model's residual stream after {blocks} blocks: {said}.")
 
 
 def gradient_norms(

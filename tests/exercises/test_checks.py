@@ -95,7 +95,15 @@ FORGOTTEN = {
 
 @pytest.mark.parametrize("answer", EMPTY.values(), ids=EMPTY)
 def test_a_function_in_which_nothing_is_written_is_empty(answer: Any) -> None:
-    assert check(answer) == Verdict("empty", "Fill in double(x).")
+    verdict = check(answer)
+    assert verdict.state == "empty" and verdict.message.startswith("Fill in ")
+
+
+def test_the_readers_own_name_is_used_where_there_is_one() -> None:
+    def my_double(x: int) -> None: ...
+
+    assert check(my_double) == Verdict("empty", "Fill in my_double(x).")
+    assert check(lambda x: ...) == check(None) == Verdict("empty", "Fill in double(x).")
 
 
 @pytest.mark.parametrize("answer", FORGOTTEN.values(), ids=FORGOTTEN)

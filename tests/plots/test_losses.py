@@ -9,6 +9,7 @@ from gptlab import plots
 from gptlab.show.picture import Picture
 from tests.plots.made import depth_results, history, results, sweep
 
+FAR_APART = {"GPT-1": [2.0, 2.1], "GPT-2": [6.5, 6.6]}
 THREE = {"GPT-1": [2.0, 2.1], "GPT-2": [1.5, 1.6], "$": [1.5, 1.62]}
 
 
@@ -83,7 +84,7 @@ LEVELS = {"bigram": 4.0, "uniform": 7.0}
     ("draw", "loss_axis"),
     [
         (lambda **levels: plots.loss_curves(results(THREE), **levels), 1),
-        (lambda **levels: plots.ladder_steps(results(THREE), "val_loss", **levels), 0),
+        (lambda **levels: plots.ladder_steps(results(FAR_APART), "val_loss", **levels), 0),
         (lambda **levels: plots.depth_curves(depth_results(), **levels), 1),
         (lambda **levels: plots.loss_by_compute(sweep(), **levels), 1),
     ],
@@ -102,6 +103,14 @@ def test_a_name_that_begins_with_an_underscore_is_in_the_legend() -> None:
     """matplotlib leaves such names out."""
     odd = {"_": [1.0], "_child0": [2.0], "_nolegend_": [3.0]}
     assert legend(plots.loss_curves(results(odd), levels={"_x": 1.0})) == [*odd, "_x: 1.00"]
+
+
+def test_a_level_far_from_the_rungs_is_told_and_leaves_them_their_room() -> None:
+    ladder = results({"GPT-1": [2.0, 2.1], "+ better": [1.9, 1.95]})
+    ax = axes(plots.ladder_steps(ladder, "val_loss", levels={"near": 2.2, "far": 9.0}))
+    assert [line.get_label() for line in ax.lines] == ["near: 2.20"]
+    assert ax.get_xlabel().endswith("; further off: far 9.00")
+    assert 2.2 < ax.get_xlim()[1] < 3
 
 
 def test_the_ladder_judges_each_step() -> None:

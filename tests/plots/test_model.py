@@ -38,9 +38,9 @@ def test_the_bars_of_gpt1_are_those_of_its_formula() -> None:
         assert f"{part} {count:,}" in said
 
 
-def test_growth_is_last_over_first() -> None:
+def test_the_streams_spread_is_told_at_its_end() -> None:
     said = plots.stream_growth({"scaled": [1.0, 1.1, 1.2], "plain": [1.0, 2.0, 4.0]}).sentence
-    assert "3 blocks" in said and "scaled ×1.2" in said and "plain ×4.0" in said
+    assert said.endswith("after 3 blocks: scaled 1.20; plain 4.00.")
 
 
 def test_gradients_of_the_first_and_the_last_block() -> None:
