@@ -45,8 +45,8 @@ def exercise(task: str) -> Callable[[Callable[[Any], str]], Callable[..., Verdic
     """Turn a check into one that never crashes.
 
     Args:
-        task: what to do, in a few words; said when the answer is empty. Where it begins with "Fill in
-            NAME(", the reader's own name for the function stands in for NAME.
+        task: what to do, in a few words; said when the answer is empty. In "Fill in NAME(…)" the
+            reader's own name for the function takes the place of NAME.
 
     The check below it takes the answer, returns the praise, and raises `Wrong` with a hint.
     """

@@ -79,7 +79,7 @@ def stream_growth(spreads: Mapping[str, Sequence[float]]) -> Picture:
         ylim=(0, None),
     )
     ax.xaxis.get_major_locator().set_params(integer=True)
-    return Picture(figure, f"Spread of a fresh model's residual stream after {blocks} blocks: {said}.")
+    return Picture(figure, f"Spread of a fresh model's stream after {blocks} blocks: {said}.")
 
 
 def gradient_norms(

@@ -10,15 +10,20 @@ from gptlab.show.picture import COLOURS, Picture, new_figure
 
 
 def next_token_bars(
-    probabilities: Tensor, tokens: Sequence[str], top: int = 10, title: str = ""
+    probabilities: Tensor,
+    tokens: Sequence[str],
+    top: int = 10,
+    title: str = "",
+    what: str = "next tokens",
 ) -> Picture:
-    """Draw the likeliest next tokens.
+    """Draw the likeliest next tokens, or other choices.
 
     Args:
         probabilities: (V,), sums to 1.
         tokens: the V printable tokens.
         top: how many bars.
         title: the finding; by default the likeliest token.
+        what: the choices, in a word or two.
     """
     best = probabilities.detach().cpu().topk(min(top, len(probabilities)))
     names = [f"“{tokens[i]}”" for i in best.indices.tolist()]
@@ -37,4 +42,4 @@ def next_token_bars(
     listed = ", ".join(
         f"{n} {p:.1%}" for n, p in zip(names[:3], best.values.tolist()[:3], strict=True)
     )
-    return Picture(figure, f"The {len(names)} likeliest next tokens, led by {listed}.")
+    return Picture(figure, f"The {len(names)} likeliest {what}, led by {listed}.")
