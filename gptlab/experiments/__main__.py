@@ -7,9 +7,9 @@ minutes), "transfer" (what fine-tuning takes over and loses; half an hour), "app
 baselines, a prompt and fine-tuning; two hours), "film-reviews" (sentiment in them, which are
 fetched once; an hour), "successors" (what came after GPT-3; half an hour),
 "memorisation" and "fairness" (what a text leaves in a model; ten and five minutes), "named-tasks"
-(GPT-2's claim in small; half an hour) or an experiment's. Most take 10 to 80 minutes on two CPU
-cores. Results are saved after each run; what was stopped goes on with --resume, the model's
-training by itself.
+(GPT-2's claim in small; half an hour) or an experiment's. Most take 10 to 80 minutes on one CPU
+core, "ladder" three hours. Results are saved after each run; what was
+stopped goes on with --resume, the model's training by itself.
 """
 
 from __future__ import annotations

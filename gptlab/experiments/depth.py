@@ -13,7 +13,7 @@ from gptlab.model import GPT
 from gptlab.settings import TrainSettings
 from gptlab.training import Watch
 
-#: Updates of 4,096 tokens, at half the rate that suited GPT-2 at width 128 and four layers.
+#: Updates of 4,096 tokens, at the rate that suited GPT-2 at width 128 and four layers.
 _UPDATE = TrainSettings(batch_size=64, learning_rate=4e-3)
 
 

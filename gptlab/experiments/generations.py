@@ -21,10 +21,18 @@ RUNGS = (
     "+ banded attention",
     "+ context 256 = GPT-3",
 )
-#: The learning rate of each rung. `python -m gptlab.experiments generation-rates` tried a half, one
-#: and two of it for the generations, and it was the best for all three; the rungs between them have
-#: their neighbours'.
-TUNED: dict[str, float] = dict.fromkeys(RUNGS, 8e-3)
+#: Tokens that each of the recorded runs reads.
+TOKENS = 6_000_000
+#: Learning rates tried for each generation, over a recorded run's whole length, with one seed.
+TRIED: dict[str, tuple[float, ...]] = {
+    "GPT-1": (4e-3, 8e-3, 1.6e-2),
+    "GPT-2": (2e-3, 4e-3, 8e-3),
+    "GPT-3": (2e-3, 4e-3, 8e-3),
+}
+#: The learning rate of each rung: of those in `TRIED` the best, as `python -m gptlab.experiments
+#: generation-rates` measures it. The rungs between have that of the generation whose context they
+#: share.
+TUNED: dict[str, float] = dict(zip(RUNGS, (8e-3,) * 4 + (4e-3,) * 3, strict=True))
 
 #: 4,096 tokens an update: 16 sequences even of the longest context. With four in an update, a
 #: longer context lost at every position, the first ones included.
@@ -58,13 +66,20 @@ def ladder(
 
 
 def generation_rates(
-    vocab_size: int, tokens: int, rates: Sequence[float], settings: TrainSettings = UPDATE
+    vocab_size: int,
+    tokens: int,
+    rates: Mapping[str, Sequence[float]],
+    settings: TrainSettings = UPDATE,
 ) -> list[Variant]:
-    """The generations at several learning rates: where `TUNED` comes from."""
+    """The generations at several learning rates each, by name: where `TUNED` comes from."""
     return [
-        replace(variant, name=f"{variant.name}, {rate:g}")
-        for rate in rates
-        for variant in generations(vocab_size, tokens, replace(settings, learning_rate=rate))
+        replace(
+            variant,
+            name=f"{variant.name}, {rate:g}",
+            settings=replace(variant.settings, learning_rate=rate),
+        )
+        for variant in generations(vocab_size, tokens, settings)
+        for rate in rates[variant.name]
     ]
 
 
@@ -94,12 +109,8 @@ def _rungs(vocab_size: int, changes: Mapping[str, Any]) -> dict[str, GPTConfig]:
     return rungs
 
 
-GENERATIONS = Experiment(
-    "generations", "bpe", lambda vocabulary: generations(vocabulary, 5_000_000)
-)
-LADDER = Experiment("ladder", "bpe", lambda vocabulary: ladder(vocabulary, 5_000_000))
+GENERATIONS = Experiment("generations", "bpe", lambda vocabulary: generations(vocabulary, TOKENS))
+LADDER = Experiment("ladder", "bpe", lambda vocabulary: ladder(vocabulary, TOKENS))
 GENERATION_RATES = Experiment(
-    "generation-rates",
-    "bpe",
-    lambda vocabulary: generation_rates(vocabulary, 1_000_000, (4e-3, 8e-3, 1.6e-2)),
+    "generation-rates", "bpe", lambda vocabulary: generation_rates(vocabulary, TOKENS, TRIED)
 )
