@@ -180,7 +180,7 @@ def save(
             flush(path)
         temporary.rename(final)
         flush(folder)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise OSError(
             f"could not save step {step} to {folder} ({error}); the checkpoints before it are "
             f"untouched. Free some space or choose another folder."

@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-import os
 import random
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from gptlab import checkpoints
@@ -94,15 +94,22 @@ def test_nothing_there(tmp_path: Path) -> None:
             checkpoints.load(folder)
 
 
+@pytest.mark.parametrize(
+    ("where", "error"),
+    [
+        ("gptlab.checkpoints.flush", OSError(28, "No space left on device")),
+        ("gptlab.checkpoints.save_file", SafetensorError("No space left on device")),
+    ],
+)
 def test_a_failed_save_keeps_the_one_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    where: str, error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoints.save(tmp_path, fresh(), TOKENIZER, step=1)
 
-    def full(handle: int) -> None:
-        raise OSError(28, "No space left on device")
+    def full(*asked: object) -> None:
+        raise error
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(where, full)
     with pytest.raises(OSError, match=r"No space left.*untouched"):
         checkpoints.save(tmp_path, fresh(), TOKENIZER, step=2)
     monkeypatch.undo()

@@ -60,7 +60,7 @@ def _lines(stream: TextIO) -> Iterator[str]:
     for number, line in enumerate(_decoded(stream), start=1):
         if "\0" in line:
             raise ValueError(f"line {number} of the input holds a zero byte; is it text?")
-        yield line.strip().replace(r"\n", "\n")
+        yield line.replace(r"\n", "\n").strip()
 
 
 def _decoded(stream: TextIO) -> Iterator[str]:

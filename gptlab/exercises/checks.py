@@ -78,7 +78,7 @@ def exercise(task: str) -> Callable[[Callable[[Any], str]], Callable[..., Verdic
 def _name(answer: Any) -> str:
     """Return what the reader calls a function; the task's own name for what has none."""
     name = getattr(answer, "__name__", "")
-    return name if name.isidentifier() else r"\1"
+    return name if isinstance(name, str) and name.isidentifier() else r"\1"
 
 
 def call(answer: Any, *arguments: Any) -> Any:

@@ -8,8 +8,8 @@ baselines, a prompt and fine-tuning; two hours), "film-reviews" (sentiment in th
 fetched once; an hour), "successors" (what came after GPT-3; half an hour),
 "memorisation" and "fairness" (what a text leaves in a model; ten and five minutes), "named-tasks"
 (GPT-2's claim in small; half an hour) or an experiment's. Most take 10 to 80 minutes on one CPU
-core, "ladder" three hours. Results are saved after each run; what was
-stopped goes on with --resume, the model's training by itself.
+core, "ladder" three hours. Results are saved after each run; what was stopped goes on with
+--resume, the model's training by itself.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ from gptlab.experiments import (
 from gptlab.experiments.bundled_model import train_bundled
 from gptlab.results import Results
 
+#: Those that are measured in one go and know no ``--resume``.
+ONE_GO = ("in-context", "recurrent", "copying", "which-package")
 #: Those with results of a kind of their own.
 OWN = (
     "which-package",
@@ -63,6 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--resume", action="store_true", help="go on with what is in the folder, run by run"
     )
     options = parser.parse_args(arguments)
+    if options.resume and options.name in ONE_GO:
+        parser.error(f"{options.name} is measured in one go; leave --resume out.")
     path = options.out / "results" / f"{options.name}.json"
     seeds = range(1, options.seeds + 1)
     match options.name:

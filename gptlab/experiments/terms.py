@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -58,13 +59,20 @@ def at_equal_tokens(config: GPTConfig, tokens: int, settings: TrainSettings) -> 
     their own they get `SHARED_RATE`.
 
     Raises:
-        ValueError: if the tokens do not make one update, or one sequence exceeds an update.
+        ValueError: if the tokens do not make one update, one sequence exceeds an update, or an
+            update does not divide into whole sequences.
     """
     per_step = settings.batch_size * 64
     if config.n_ctx > per_step:
         raise ValueError(
             f"n_ctx is {config.n_ctx}, but an update reads {per_step} tokens; use a larger "
             f"batch_size."
+        )
+    if per_step % config.n_ctx:
+        whole = config.n_ctx // math.gcd(config.n_ctx, 64)
+        raise ValueError(
+            f"batch_size is {settings.batch_size}, so an update reads {per_step} tokens, which do "
+            f"not divide into sequences of {config.n_ctx}; use a multiple of {whole}."
         )
     if tokens < per_step:
         raise ValueError(f"{tokens} tokens are less than one update of {per_step}.")

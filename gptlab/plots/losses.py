@@ -85,11 +85,12 @@ def _groups(runs: Results | History | Mapping[str, Sequence[History]], what: str
     return [
         _Group(
             name,
-            [record["tokens"] for record in of_runs[0]],
-            np.array([[record[what] for record in run] for run in of_runs]),
+            [record["tokens"] for record in of_runs[0][:shared]],
+            np.array([[record[what] for record in run[:shared]] for run in of_runs]),
             ends[name],
         )
         for name, of_runs in records.items()
+        for shared in [min(map(len, of_runs))]  # one of them may have been stopped
     ]
 
 

@@ -52,14 +52,16 @@ def describe() -> str:
     """
     import torch
 
-    from gptlab.runtime.device import choose
+    from gptlab.runtime.device import choose, describe_device
 
     device = choose().device
-    where = (
-        f"cpu ({torch.get_num_threads()} threads)"
-        if device.type == "cpu"
-        else f"{device} ({torch.cuda.get_device_name(device)}, {_gpu_bytes() / 1e9:.0f} GB)"
-    )
+    match device.type:
+        case "cpu":
+            where = f"cpu ({torch.get_num_threads()} threads)"
+        case "cuda":
+            where = f"{device} ({describe_device(device)}, {_gpu_bytes() / 1e9:.0f} GB)"
+        case _:
+            where = f"{device} ({describe_device(device)})"
     match scale():
         case "smoke":
             hint = f"Numbers are too small to mean much: {VARIABLE}=laptop gives real ones."

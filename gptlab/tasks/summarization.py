@@ -93,7 +93,9 @@ def central_sentence(parts: Parts) -> list[str]:
 
 
 def _sentences(body: str) -> list[str]:
-    return [" ".join(match.group().split()) for match in _SENTENCE.finditer(body)]
+    """Return the sentences; the whole text where none is found, as in one without capitals."""
+    found = [" ".join(match.group().split()) for match in _SENTENCE.finditer(body)]
+    return found or [" ".join(body.split())]
 
 
 def _words(text: str) -> list[str]:

@@ -25,7 +25,7 @@ _BY_ENDING = {
 #: What columns are called. A first row of two such words names them, and is no example.
 _FIRST = {"text", "sentence", "review", "comment", "question", "source", "input", "english", "en"}
 _SECOND = {"label", "sentiment", "class", "category", "target", "answer", "output", "summary"}
-_SECOND |= {"translation", "chinese", "zh"}
+_SECOND |= {"translation", "chinese", "zh", "score", "rating", "stars", "polarity"}
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,7 @@ def _from_table(
     text: str, name: str, columns: Sequence[str], delimiter: str
 ) -> tuple[tuple[str, ...], Iterator[tuple[int, str, str]]]:
     """Return the names of the two columns and their (line, first, second)."""
-    # Tab-separated files are mostly written without quotes, and a quote in them is a character.
-    quoted = delimiter == "," or '\t"' in text
+    quoted = delimiter == "," or _quotes_close(text, delimiter)
     rows = _table(text, name, delimiter, quoted)
     line, head = next(rows, (1, []))
     cleaned = [cell.strip() for cell in head]
@@ -111,6 +110,16 @@ def _from_table(
     if len(first_two) == 2 and first_two[0] in _FIRST and first_two[1] in _SECOND:
         return tuple(cleaned[:2]), _picked(rows, (0, 1), name)
     return (), _picked(chain([(line, head)] if head else [], rows), (0, 1), name)
+
+
+def _quotes_close(text: str, delimiter: str) -> bool:
+    """Whether quotes stand around cells; in many tab-separated files they are characters."""
+    try:
+        for _ in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True):
+            pass
+    except csv.Error:
+        return False
+    return True
 
 
 def _table(text: str, name: str, delimiter: str, quoted: bool) -> Iterator[tuple[int, list[str]]]:

@@ -103,6 +103,7 @@ def test_the_readers_own_name_is_used_where_there_is_one() -> None:
     def my_double(x: int) -> None: ...
 
     assert check(my_double) == Verdict("empty", "Fill in my_double(x).")
+    assert check(type("Odd", (), {"__name__": 3, "__call__": lambda self, x: None})()).state
     assert check(lambda x: ...) == check(None) == Verdict("empty", "Fill in double(x).")
 
 

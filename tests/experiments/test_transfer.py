@@ -8,7 +8,7 @@ import pytest
 
 from gptlab.checkpoints import load_bundled
 from gptlab.experiments import transfer, which_package
-from gptlab.experiments.__main__ import main
+from gptlab.experiments.__main__ import ONE_GO, main
 from gptlab.experiments.transfer import COUNTING, Measured, Transfer, Variant
 from gptlab.objective import evaluate
 
@@ -125,3 +125,13 @@ def test_the_command_records_and_goes_on(tmp_path: Path, monkeypatch: pytest.Mon
     ((path, seeds), options) = asked[0]
     assert path == tmp_path / "results" / "transfer.json" and list(seeds) == [1, 2]
     assert options == {"resume": True}
+
+
+@pytest.mark.parametrize("name", ONE_GO)
+def test_what_is_measured_in_one_go_refuses_to_go_on(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([name, "--out", str(tmp_path), "--resume"])
+    assert f"{name} is measured in one go; leave --resume out" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

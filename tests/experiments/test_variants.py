@@ -27,6 +27,15 @@ def test_equal_tokens_whatever_the_context(experiment) -> None:  # type: ignore[
     assert len({v.config.n_ctx for v in variants}) == 3
 
 
+def test_an_update_that_does_not_divide_into_sequences_is_refused() -> None:
+    for batch_size in (4, 8):
+        settings = TrainSettings(batch_size=batch_size)
+        variants = experiments.generations(65, 100_000, settings)
+        assert len({v.tokens for v in variants}) == 1
+    with pytest.raises(ValueError, match="sequences of 256; use a multiple of 4"):
+        experiments.generations(65, 100_000, TrainSettings(batch_size=6))
+
+
 def test_generations_are_rungs_of_the_ladder() -> None:
     rungs = {v.config: v.settings for v in experiments.ladder(65, 100_000)}
     for one in experiments.generations(65, 100_000):

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from gptlab import plots
 from gptlab.show.picture import Picture
-from tests.plots.made import depth_results, history, results, sweep
+from tests.plots.made import LOOKS, depth_results, history, results, sweep
 
 FAR_APART = {"GPT-1": [2.0, 2.1], "GPT-2": [6.5, 6.6]}
 THREE = {"GPT-1": [2.0, 2.1], "GPT-2": [1.5, 1.6], "$": [1.5, 1.62]}
@@ -103,6 +103,13 @@ def test_a_name_that_begins_with_an_underscore_is_in_the_legend() -> None:
     """matplotlib leaves such names out."""
     odd = {"_": [1.0], "_child0": [2.0], "_nolegend_": [3.0]}
     assert legend(plots.loss_curves(results(odd), levels={"_x": 1.0})) == [*odd, "_x: 1.00"]
+
+
+def test_a_stopped_run_shortens_the_curve_of_its_group() -> None:
+    stopped = history()
+    del stopped.records[-1]
+    ax = axes(plots.loss_curves({"a": [history(), stopped]}))
+    assert len(ax.lines[0].get_xdata()) == LOOKS - 1
 
 
 def test_a_level_far_from_the_rungs_is_told_and_leaves_them_their_room() -> None:

@@ -90,3 +90,10 @@ def test_importing_the_package_pulls_in_nothing_heavy() -> None:
         check=True,
     )
     assert out.stdout.strip() == "[]"
+
+
+def test_an_apple_gpu_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GPTLAB_SCALE", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert "device: mps (Apple GPU)" in describe()

@@ -226,6 +226,9 @@ def test_baselines_of_summaries_take_a_sentence_of_the_body() -> None:
     assert summarization.central_sentence(asked) == [
         "Then each file is closed, and the file is gone."
     ]
+    bare = Parts((("a", "b"),), (("c", "d"),), (("no capital\nand no end", "Close files."),))
+    for baseline in (summarization.first_sentence, summarization.central_sentence):
+        assert baseline(bare) == ["no capital and no end"]
 
 
 def test_translations_are_chinese_and_near_copies_stay_on_one_side() -> None:

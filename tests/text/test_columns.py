@@ -60,6 +60,14 @@ def test_a_quote_in_a_tab_separated_file_is_a_character(write) -> None:  # type:
     assert found.rows == (('"so it goes', "x"), ('12" long', "y"))
 
 
+def test_quotes_around_the_first_of_tab_separated_cells(write) -> None:  # type: ignore[no-untyped-def]
+    content = 'text\tlabel\n"say ""hello"" to me"\tpos\n"a tab\there"\tneg\nplain\tpos\n'
+    found = read_columns(write("a.tsv", content))
+    assert found.rows == (('say "hello" to me', "pos"), ("a tab\there", "neg"), ("plain", "pos"))
+    inside = read_columns(write("b.tsv", 'good\t"Great" film\nbad\tno\n'))
+    assert inside.rows == (("good", '"Great" film'), ("bad", "no"))
+
+
 def test_rows_with_nothing_in_them_are_left_out_and_told(write) -> None:  # type: ignore[no-untyped-def]
     found = read_columns(write("a.csv", "a,x\n,y\nb, \n\nc,z\n"))
     assert found.rows == (("a", "x"), ("c", "z")) and found.left_out == (2, 3)
