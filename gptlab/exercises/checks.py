@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial, wraps
 from numbers import Real
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any
 
 import torch
@@ -77,8 +77,9 @@ def exercise(task: str) -> Callable[[Callable[[Any], str]], Callable[..., Verdic
 
 def _name(answer: Any) -> str:
     """Return what the reader calls a function; the task's own name for what has none."""
-    name = getattr(answer, "__name__", "")
-    return name if isinstance(name, str) and name.isidentifier() else r"\1"
+    # Asked of anything else, an attribute may run the reader's own code, and raise.
+    named = isinstance(answer, FunctionType) and answer.__name__.isidentifier()
+    return answer.__name__ if named else r"\1"
 
 
 def call(answer: Any, *arguments: Any) -> Any:
