@@ -97,7 +97,7 @@ def test_nothing_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("where", "error"),
     [
-        ("gptlab.checkpoints.flush", OSError(28, "No space left on device")),
+        ("os.fsync", OSError(28, "No space left on device")),
         ("gptlab.checkpoints.save_file", SafetensorError("No space left on device")),
     ],
 )

@@ -50,14 +50,14 @@ def run(options: dict[str, Any]) -> int:
         )
     whole_number("--seeds", options["seeds"], most=1000)
     whole_number("--tokens", options["tokens"], most=10**12)
-    out: Path = options["out"]
-    out.mkdir(parents=True, exist_ok=True)  # or a whole training would be made and not kept
     changes = given(options, ["n_layer", "n_head", "n_embd"])
     settings = settings_of(options, ())
     corpus = from_file(options["text"], options["tokenizer"], vocab_size=options["vocab_size"])
     variants = experiments.generations(
         corpus.tokenizer.vocab_size, options["tokens"], settings, **changes
     )
+    out: Path = options["out"]
+    out.mkdir(parents=True, exist_ok=True)  # or a whole training would be made and not kept
     results = compare.run(
         variants,
         corpus,

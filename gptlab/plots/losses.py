@@ -203,13 +203,13 @@ def ladder_steps(
     found = "Steps beyond the spread: " + ", ".join(clear_steps)
     if not clear_steps:
         found = "No single step exceeds the spread"
-    ax.set(xlabel=LOSSES[what], title=fill(title or found, 75))
     ax.grid(axis="x", alpha=0.3)
     # A level far off would leave the rungs no room in which to differ.
     low, high = ax.get_xlim()
     near = {name: loss for name, loss in levels.items() if 2 * low - high < loss < 2 * high - low}
-    if far := [f"{name} {loss:.2f}" for name, loss in levels.items() if name not in near]:
-        ax.set_xlabel(f"{LOSSES[what]}; further off: {', '.join(far)}")
+    far = ", ".join(f"{name} {loss:.2f}" for name, loss in levels.items() if name not in near)
+    xlabel = LOSSES[what] + (f"; further off: {far}" if far else "")
+    ax.set(xlabel=xlabel, title=fill(title or found, 75))
     if lines := level_lines(ax, near, upright=True):
         # Below, as the notes stand beside the rungs.
         labels = [str(line.get_label()) for line in lines]

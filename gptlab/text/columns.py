@@ -95,7 +95,7 @@ def _from_table(
     text: str, name: str, columns: Sequence[str], delimiter: str
 ) -> tuple[tuple[str, ...], Iterator[tuple[int, str, str]]]:
     """Return the names of the two columns and their (line, first, second)."""
-    quoted = delimiter == "," or _quotes_close(text, delimiter)
+    quoted = delimiter == "," or _quotes_close(text, name, delimiter)
     rows = _table(text, name, delimiter, quoted)
     line, head = next(rows, (1, []))
     cleaned = [cell.strip() for cell in head]
@@ -112,12 +112,12 @@ def _from_table(
     return (), _picked(chain([(line, head)] if head else [], rows), (0, 1), name)
 
 
-def _quotes_close(text: str, delimiter: str) -> bool:
+def _quotes_close(text: str, name: str, delimiter: str) -> bool:
     """Whether quotes stand around cells; in many tab-separated files they are characters."""
     try:
-        for _ in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True):
+        for _ in _table(text, name, delimiter, quoted=True):
             pass
-    except csv.Error:
+    except ValueError:
         return False
     return True
 
